@@ -1,0 +1,86 @@
+package org.rekindle.restore;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.MemoryMap;
+
+/**
+ * The machine that is being restored, as the pager sees it: faults come out, pages go in.
+ *
+ * <p>Life: pages may be placed, then {@link #start} lets the guest run, then more pages are placed
+ * and faults answered, until every page is in; {@link #finish} says so, and {@link #finished} turns
+ * true when the VMM has confirmed it.
+ *
+ * <p>All methods are called by the one pager thread, except {@link #wake}. None of them blocks,
+ * except {@link #await}; none allocates once the guest runs.
+ */
+public interface Guest extends AutoCloseable {
+  /** The memory of the guest; equal to the image's. */
+  MemoryMap memory();
+
+  /**
+   * How many pages one batch of prefetch should have: a fault that arrives meanwhile waits for one
+   * batch.
+   */
+  int batchPages();
+
+  /**
+   * Lets the guest run: device state goes over, virtual CPUs start. Faults may arrive from now on.
+   */
+  void start() throws IOException;
+
+  /**
+   * Hands every fault that has arrived to the sink.
+   *
+   * @return false once the guest is gone: the VMM has died or has closed the connection
+   */
+  boolean drainFaults(FaultSink sink) throws IOException;
+
+  /** Whether a batch may be placed now without piling it up in front of a later fault. */
+  boolean ready();
+
+  /**
+   * Places one page. Each page is placed once; the pager's claim bitmap sees to it.
+   *
+   * @param page dense page number (see {@link MemoryMap})
+   * @param data native memory that holds the page at {@code offset}, or null for a page of zeros;
+   *     it is no longer looked at when this method returns
+   * @param demanded whether the guest waits for this page: it overtakes what is not sent yet, where
+   *     the VMM can
+   */
+  Placement place(int page, @Nullable MemorySegment data, long offset, boolean demanded)
+      throws IOException;
+
+  /**
+   * Pushes out what was placed.
+   *
+   * @return whether everything placed so far has been handed to the kernel; if not, call again
+   *     after {@link #await}
+   */
+  boolean flush() throws IOException;
+
+  /** Says that every page has been placed; the VMM may now drop its fault handling. */
+  void finish() throws IOException;
+
+  /** Whether the VMM has confirmed the end of the restore. */
+  boolean finished();
+
+  /**
+   * Waits until a fault may have arrived, room for unflushed data has come, {@link #wake} was
+   * called, or the time is over. May return early.
+   */
+  void await(long timeoutNs) throws IOException;
+
+  /** Ends a current or the next {@link #await}; callable from every thread. */
+  void wake();
+
+  /**
+   * When the guest executed its first instruction, on the clock of {@link System#nanoTime}; -1 if
+   * it has not run or the VMM does not tell.
+   */
+  long firstInstructionNs();
+
+  @Override
+  void close() throws IOException;
+}
