@@ -11,13 +11,6 @@ import java.nio.file.Path;
 public final class ImageWriter implements AutoCloseable {
   private ImageWriter() {}
 
-  /** How page data is stored. */
-  public enum Codec {
-    RAW,
-    LZ4,
-    ZSTD
-  }
-
   /**
    * How an image is laid out.
    *

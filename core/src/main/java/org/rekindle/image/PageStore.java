@@ -46,7 +46,8 @@ public interface PageStore {
   int slotOf(int page);
 
   /**
-   * How many pages a block serves; at least one, and more than its slots where pages are identical.
+   * How many pages a block serves: more than its slots where pages are identical, fewer (even none)
+   * where pages were saved twice and the later copy counts.
    */
   int pagesServed(int block);
 
@@ -61,11 +62,18 @@ public interface PageStore {
     /**
      * Decodes a block.
      *
-     * @param stored the bytes read at {@link #offset}: native memory, {@link #storedBytes} long
-     * @param raw native memory of at least {@code slots(block) * 4096} bytes
+     * <p>Allocates nothing as long as the caller passes the same few segments again and again
+     * (whole buffers and offsets into them, not a fresh slice each time).
+     *
+     * @param stored native memory of less than 2 GiB that has the {@link #storedBytes} bytes read
+     *     at {@link #offset}, from {@code storedOffset} on
+     * @param raw native memory of less than 2 GiB that takes {@code slots(block) * 4096} bytes from
+     *     {@code rawOffset} on
      * @throws CorruptImageException if the checksum or the codec says that the bytes are damaged
      */
-    void decode(int block, MemorySegment stored, MemorySegment raw) throws CorruptImageException;
+    void decode(
+        int block, MemorySegment stored, long storedOffset, MemorySegment raw, long rawOffset)
+        throws CorruptImageException;
 
     @Override
     void close();
