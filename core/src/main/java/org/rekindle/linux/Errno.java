@@ -7,9 +7,11 @@ public final class Errno {
   public static final int ESRCH = 3;
   public static final int EINTR = 4;
   public static final int EIO = 5;
+  public static final int EBADF = 9;
   public static final int EAGAIN = 11;
   public static final int ENOMEM = 12;
   public static final int EACCES = 13;
+  public static final int EFAULT = 14;
   public static final int EEXIST = 17;
   public static final int EINVAL = 22;
   public static final int ENOSPC = 28;
@@ -28,9 +30,11 @@ public final class Errno {
       case ESRCH -> "no such process (ESRCH)";
       case EINTR -> "interrupted (EINTR)";
       case EIO -> "input/output error (EIO)";
+      case EBADF -> "descriptor is closed (EBADF)";
       case EAGAIN -> "would block (EAGAIN)";
       case ENOMEM -> "out of memory (ENOMEM)";
       case EACCES -> "permission denied (EACCES)";
+      case EFAULT -> "bad address (EFAULT)";
       case EEXIST -> "exists already (EEXIST)";
       case EINVAL -> "invalid argument (EINVAL)";
       case ENOSPC -> "no space left on device (ENOSPC)";
