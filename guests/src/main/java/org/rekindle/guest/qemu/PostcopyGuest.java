@@ -1,0 +1,407 @@
+package org.rekindle.guest.qemu;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.image.Region;
+import org.rekindle.linux.Poller;
+import org.rekindle.linux.UnixSocket;
+import org.rekindle.restore.FaultSink;
+import org.rekindle.restore.Guest;
+import org.rekindle.restore.Placement;
+
+/*
+ * Playing the source
+ * ------------------
+ * A stock QEMU that waits for a migration does not ask who speaks. We speak as a QEMU would that is
+ * in postcopy mode: device state first, pages as the guest asks for them. The conversation (numbers
+ * in docs/protocols/qemu-postcopy.md):
+ *
+ *   constructor  header, machine type, OPEN_RETURN_PATH, PING 1, ADVISE, list of RAM blocks
+ *   place        pages in PART sections: ordinary precopy, the guest does not run
+ *   start        RAM_DISCARD of all that was not sent, PACKAGED { LISTEN, device state, RUN }
+ *   place        pages again, now moved in atomically; those that the guest asked for overtake
+ *   finish       END section, end of file; the destination answers SHUT 0
+ *
+ * The rules that shape the code, each a hang or a crash of the destination when broken:
+ *
+ * - There is a RAM_DISCARD before LISTEN, always. Without one the destination falls back to plain
+ *   stores into memory that it watches itself, and waits for itself. When every page was placed
+ *   before start nothing would be left to discard, so the last page is held back and sent after.
+ * - What was not sent before LISTEN is discarded: a transparent huge page may have filled it.
+ * - After LISTEN each page is sent exactly once; the destination does ask twice. So there is a
+ *   bitmap of sent pages, and place() answers EXISTED for those.
+ * - Loading the devices touches guest memory, so faults come before the package has been taken in.
+ *   So nothing here waits: the opening is queued, and pages are served behind it.
+ *
+ * Why PART sections of few pages and not one endless section: QEMU holds an RCU read lock as long
+ * as a section of ram lasts, and a guest that hot-unplugs would wait for ever.
+ */
+
+/**
+ * A stock QEMU, started with {@code -incoming}, as the destination of a postcopy migration that we
+ * are the source of.
+ */
+public final class PostcopyGuest implements Guest {
+  private static final int FILE_MAGIC = 0x5145_564d; // "QEVM"
+  private static final int FILE_VERSION = 3;
+  private static final int END_OF_FILE = 0x00;
+  private static final int SECTION_START = 0x01;
+  private static final int SECTION_END = 0x03;
+  private static final int CONFIGURATION = 0x07;
+  private static final int COMMAND = 0x08;
+
+  private static final int OPEN_RETURN_PATH = 1;
+  private static final int PING = 2;
+  private static final int POSTCOPY_ADVISE = 3;
+  private static final int POSTCOPY_LISTEN = 4;
+  private static final int POSTCOPY_RUN = 5;
+  private static final int RAM_DISCARD = 6;
+  private static final int PACKAGED = 7;
+
+  private static final long MEM_SIZE = 0x04;
+  private static final int RAM_VERSION = 4;
+
+  /** The PINGs of QEMU itself; the last one stands behind the device state in the package. */
+  private static final int PING_OPENED = 1;
+
+  private static final int PING_DISCARDED = 2;
+  private static final int PING_PACKAGE = 3;
+  private static final int PING_DEVICES_LOADED = 0x42;
+  private static final int PING_STARTED = 4;
+
+  private static final int COMMAND_BYTES = 5;
+  private static final int DISCARD_RANGE_BYTES = 2 * Long.BYTES;
+
+  /** Room for what the pager places beyond a batch before it has to hear RETRY. */
+  private static final int QUEUE_BYTES = 2 << 20;
+
+  private static final int BATCH_PAGES = 2 * PageWriter.MAX_PART_PAGES;
+
+  private static final long NOT_RUN = -1;
+
+  private final MemoryMap memory;
+  private final byte[][] names;
+  private final byte[] deviceState;
+  private final UnixSocket socket;
+  private final Poller poller;
+  private final int polled;
+  private final Arena arena = Arena.ofShared();
+  private final Outbox outbox;
+  private final PageWriter precopy;
+  private final PageWriter demanded;
+  private final PageWriter others;
+  private final ReturnPath returnPath;
+  private final PageBits sent;
+  private boolean started;
+  private boolean finishing;
+  private boolean shut;
+  private boolean gone;
+  private volatile long firstInstructionNs = NOT_RUN;
+
+  /** The last page, when all others were sent before the start: sent after it. -1: none. */
+  private int heldPage = -1;
+
+  private final MemorySegment heldData;
+  private boolean heldIsZero;
+
+  /**
+   * Opens the conversation; nothing is sent before {@link #flush}.
+   *
+   * @param socket connected to where QEMU listens; closed with this guest
+   * @param memory the RAM blocks, as they were saved
+   * @param configuration payload of the CONFIGURATION section: the machine type with its length
+   *     before it, and subsections that are in force at the destination as well
+   * @param deviceState the sections of all devices, as they were saved
+   */
+  public PostcopyGuest(
+      UnixSocket socket, MemoryMap memory, byte[] configuration, byte[] deviceState)
+      throws IOException {
+    requireSmallPages(memory);
+    this.socket = socket;
+    this.memory = memory;
+    this.deviceState = deviceState;
+    this.names = PageWriter.encode(memory.regions());
+    this.poller = new Poller(1);
+    this.polled = poller.add(socket.fd());
+    this.outbox = new Outbox(socket, arena, QUEUE_BYTES, QUEUE_BYTES, QUEUE_BYTES);
+    this.precopy = new PageWriter(outbox.opening(), names, true);
+    this.demanded = new PageWriter(outbox.urgent(), names, true);
+    this.others = new PageWriter(outbox.bulk(), names, true);
+    this.returnPath = new ReturnPath(memory, arena);
+    this.sent = new PageBits(memory.pages());
+    this.heldData = arena.allocate(MemoryMap.PAGE_BYTES, MemoryMap.PAGE_BYTES);
+    writeGreeting(configuration);
+  }
+
+  /**
+   * A huge page has to be sent whole, in ascending order and with no other page in between; the
+   * pager gives us single pages. So it is refused.
+   */
+  private static void requireSmallPages(MemoryMap memory) {
+    for (Region region : memory.regions()) {
+      if (region.hostPageBytes() != MemoryMap.PAGE_BYTES) {
+        throw new IllegalArgumentException(
+            "region %s is backed by pages of %d bytes: only guests with 4 KiB pages can be restored"
+                .formatted(region.name(), region.hostPageBytes()));
+      }
+    }
+  }
+
+  @Override
+  public MemoryMap memory() {
+    return memory;
+  }
+
+  @Override
+  public int batchPages() {
+    return BATCH_PAGES;
+  }
+
+  private void writeGreeting(byte[] configuration) {
+    FrameQueue queue = outbox.opening();
+    queue.reserve(configuration.length + 1024L + 300L * memory.regions().size());
+    queue.begin();
+    queue.u32(FILE_MAGIC);
+    queue.u32(FILE_VERSION);
+    queue.u8(CONFIGURATION);
+    queue.bytes(configuration);
+    command(queue, OPEN_RETURN_PATH, 0);
+    ping(queue, PING_OPENED);
+    command(queue, POSTCOPY_ADVISE, 2 * Long.BYTES);
+    queue.u64(MemoryMap.PAGE_BYTES); // the sizes of all host pages, or-ed
+    queue.u64(MemoryMap.PAGE_BYTES); // the target's page
+    queue.u8(SECTION_START);
+    queue.u32(PageWriter.RAM_SECTION);
+    queue.name(new byte[] {'r', 'a', 'm'});
+    queue.u32(0); // instance
+    queue.u32(RAM_VERSION);
+    queue.u64(memory.bytes() | MEM_SIZE);
+    List<Region> regions = memory.regions();
+    for (int i = 0; i < regions.size(); i++) {
+      queue.name(names[i]);
+      queue.u64(regions.get(i).bytes());
+    }
+    queue.u64(PageWriter.EOS);
+    PageWriter.footer(queue);
+    queue.end();
+  }
+
+  private static void command(FrameQueue queue, int command, int payloadBytes) {
+    queue.u8(COMMAND);
+    queue.u16(command);
+    queue.u16(payloadBytes);
+  }
+
+  private static void ping(FrameQueue queue, int value) {
+    command(queue, PING, Integer.BYTES);
+    queue.u32(value);
+  }
+
+  @Override
+  public void start() {
+    if (started) {
+      throw new IllegalStateException("started already");
+    }
+    precopy.close();
+    FrameQueue queue = outbox.opening();
+    writeDiscards(queue);
+    int packageBytes = 2 * COMMAND_BYTES + 2 * (COMMAND_BYTES + Integer.BYTES) + deviceState.length;
+    queue.reserve(packageBytes + 1024L);
+    queue.begin();
+    ping(queue, PING_DISCARDED);
+    command(queue, PACKAGED, Integer.BYTES);
+    queue.u32(packageBytes);
+    command(queue, POSTCOPY_LISTEN, 0);
+    queue.bytes(deviceState);
+    ping(queue, PING_PACKAGE);
+    ping(queue, PING_DEVICES_LOADED);
+    command(queue, POSTCOPY_RUN, 0);
+    ping(queue, PING_STARTED);
+    queue.end();
+    started = true;
+    if (heldPage >= 0) {
+      place(heldPage, heldIsZero ? null : heldData, 0, true);
+    }
+  }
+
+  /** RAM_DISCARD commands for every run of pages that was not sent. */
+  private void writeDiscards(FrameQueue queue) {
+    for (int region = 0; region < names.length; region++) {
+      int first = memory.firstPage(region);
+      int end = memory.firstPage(region) + memory.region(region).pages();
+      int fixedBytes = 3 + names[region].length;
+      int mostRanges = (0xffff - fixedBytes) / DISCARD_RANGE_BYTES;
+      int page = sent.nextClear(first, end);
+      while (page < end) {
+        // Count the ranges of this command first: its length stands before them.
+        int ranges = 0;
+        int scan = page;
+        while (scan < end && ranges < mostRanges) {
+          scan = sent.nextClear(sent.nextSet(scan, end), end);
+          ranges++;
+        }
+        int payloadBytes = fixedBytes + ranges * DISCARD_RANGE_BYTES;
+        queue.reserve(COMMAND_BYTES + payloadBytes);
+        queue.begin();
+        command(queue, RAM_DISCARD, payloadBytes);
+        queue.u8(0); // version
+        queue.name(names[region]);
+        queue.u8(0);
+        for (int i = 0; i < ranges; i++) {
+          int runEnd = sent.nextSet(page, end);
+          queue.u64((long) (page - first) * MemoryMap.PAGE_BYTES);
+          queue.u64((long) (runEnd - page) * MemoryMap.PAGE_BYTES);
+          page = sent.nextClear(runEnd, end);
+        }
+        queue.end();
+      }
+    }
+  }
+
+  @Override
+  public boolean drainFaults(FaultSink sink) throws IOException {
+    while (!gone) {
+      int received = returnPath.receive(socket);
+      if (received == UnixSocket.WOULD_BLOCK) {
+        break;
+      }
+      if (received == UnixSocket.CLOSED) {
+        gone = true;
+        break;
+      }
+      boolean more = returnPath.isFull();
+      take(sink, System.nanoTime());
+      if (!more) {
+        break;
+      }
+    }
+    return shut || !gone;
+  }
+
+  private void take(FaultSink sink, long arrivalNs) throws IOException {
+    while (true) {
+      switch (returnPath.next()) {
+        case NONE -> {
+          return;
+        }
+        case REQUEST -> {
+          int page = returnPath.firstPage();
+          for (int i = 0; i < returnPath.pages(); i++) {
+            sink.fault(page + i, arrivalNs, FaultSink.VCPU_UNKNOWN, false);
+          }
+        }
+        case PONG -> {}
+        case SHUT -> {
+          if (returnPath.value() != 0 || !finishing) {
+            throw new IOException(
+                "QEMU gave up the restore (status %d); its standard error says why"
+                    .formatted(returnPath.value()));
+          }
+          shut = true;
+        }
+      }
+    }
+  }
+
+  @Override
+  public boolean ready() {
+    return outbox.isEmpty();
+  }
+
+  @Override
+  public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demand) {
+    if (gone) {
+      return Placement.VANISHED;
+    }
+    if (sent.get(page)) {
+      return Placement.EXISTED;
+    }
+    if (!started && sent.count() == memory.pages() - 1) {
+      hold(page, data, offset);
+      return Placement.PLACED;
+    }
+    PageWriter writer = !started ? precopy : demand ? demanded : others;
+    if (!writer.hasRoom()) {
+      return Placement.RETRY;
+    }
+    int region = memory.regionOf(page);
+    writer.add(region, page - memory.firstPage(region), data, offset);
+    sent.set(page);
+    return Placement.PLACED;
+  }
+
+  private void hold(int page, @Nullable MemorySegment data, long offset) {
+    heldPage = page;
+    heldIsZero = data == null;
+    if (data != null) {
+      MemorySegment.copy(data, offset, heldData, 0, MemoryMap.PAGE_BYTES);
+    }
+  }
+
+  @Override
+  public boolean flush() throws IOException {
+    precopy.close();
+    demanded.close();
+    others.close();
+    boolean all = outbox.flush();
+    gone |= outbox.isClosed();
+    return all || gone;
+  }
+
+  @Override
+  public void finish() {
+    if (!started || sent.count() != memory.pages()) {
+      throw new IllegalStateException(
+          "%d of %d pages were placed".formatted(sent.count(), memory.pages()));
+    }
+    demanded.close();
+    others.close();
+    FrameQueue queue = outbox.bulk();
+    queue.reserve(64);
+    queue.begin();
+    queue.u8(SECTION_END);
+    queue.u32(PageWriter.RAM_SECTION);
+    queue.u64(PageWriter.EOS);
+    PageWriter.footer(queue);
+    queue.u8(END_OF_FILE);
+    queue.end();
+    finishing = true;
+  }
+
+  @Override
+  public boolean finished() {
+    return shut;
+  }
+
+  @Override
+  public void await(long timeoutNs) throws IOException {
+    poller.interest(polled, true, !outbox.isEmpty());
+    poller.poll(timeoutNs);
+  }
+
+  @Override
+  public void wake() {
+    poller.wake();
+  }
+
+  /** Tells when the guest's first instruction ran; callable from every thread. */
+  void firstInstruction(long ns) {
+    firstInstructionNs = ns;
+  }
+
+  @Override
+  public long firstInstructionNs() {
+    return firstInstructionNs;
+  }
+
+  @Override
+  public void close() throws IOException {
+    poller.close();
+    socket.close();
+    arena.close();
+  }
+}
