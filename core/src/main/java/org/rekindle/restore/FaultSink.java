@@ -14,7 +14,4 @@ public interface FaultSink {
    * @param write whether it was a write, where the VMM tells; false otherwise
    */
   void fault(int page, long arrivalNs, int vcpu, boolean write);
-
-  /** The guest gave a range of pages back (balloon, unmap): they read as zero from now on. */
-  void removed(int firstPage, int pages);
 }

@@ -1,0 +1,124 @@
+package org.rekindle.restore;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.IdentityHashMap;
+import java.util.concurrent.atomic.LongAdder;
+import org.rekindle.image.PageStore;
+import org.rekindle.linux.StoreFile;
+
+/**
+ * Reads and decodes blocks for one thread: the open files are shared, the decoders are this
+ * thread's own.
+ */
+final class BlockIo implements AutoCloseable {
+  /** What was asked of the device or its cache. */
+  static final class Meter {
+    final LongAdder reads = new LongAdder();
+    final LongAdder bytes = new LongAdder();
+  }
+
+  private static final int ALIGNMENT = 4096;
+
+  private final IdentityHashMap<PageStore, StoreFile> files;
+  private final IdentityHashMap<PageStore, PageStore.Decoder> decoders = new IdentityHashMap<>();
+  private final Meter meter;
+
+  BlockIo(IdentityHashMap<PageStore, StoreFile> files, Meter meter) {
+    this.files = files;
+    this.meter = meter;
+    files.keySet().forEach(store -> decoders.put(store, store.newDecoder()));
+  }
+
+  /** Reads the bytes from {@code begin} (a multiple of 4096) to {@code end} of a store's file. */
+  void readExtent(PageStore store, long begin, long end, MemorySegment into) throws IOException {
+    StoreFile file = file(store);
+    int bytes = (int) ((end - begin + ALIGNMENT - 1) & -ALIGNMENT);
+    int read =
+        file.isResident(begin, end - begin)
+            ? file.readBuffered(begin, into, bytes)
+            : file.readDirect(begin, into, bytes);
+    check(store, begin, end - begin, read);
+  }
+
+  /** Reads one block through the page cache, waiting for the device if it must. */
+  void readBlock(PageStore store, int block, MemorySegment into) throws IOException {
+    int bytes = store.storedBytes(block);
+    check(
+        store,
+        store.offset(block),
+        bytes,
+        file(store).readBuffered(store.offset(block), into, bytes));
+  }
+
+  /** Reads one block if it is in the page cache. */
+  boolean readBlockIfCached(PageStore store, int block, MemorySegment into) throws IOException {
+    int bytes = store.storedBytes(block);
+    int read = file(store).readCached(store.offset(block), into, bytes);
+    if (read == StoreFile.NOT_CACHED) {
+      return false;
+    }
+    check(store, store.offset(block), bytes, read);
+    return true;
+  }
+
+  void decode(PageStore store, int block, MemorySegment stored, long offset, BlockBuffer into)
+      throws IOException {
+    decoder(store).decode(block, stored, offset, into.raw, 0);
+    into.store = store;
+    into.block = block;
+    into.next = 0;
+  }
+
+  private void check(PageStore store, long offset, long expected, int read) throws IOException {
+    if (read < expected) {
+      throw new IOException(
+          store.file()
+              + ": truncated: "
+              + expected
+              + " bytes expected at offset "
+              + offset
+              + ", "
+              + read
+              + " found");
+    }
+    meter.reads.increment();
+    meter.bytes.add(read);
+  }
+
+  private StoreFile file(PageStore store) {
+    StoreFile file = files.get(store);
+    if (file == null) {
+      throw new IllegalArgumentException("not a store of this restore: " + store.file());
+    }
+    return file;
+  }
+
+  private PageStore.Decoder decoder(PageStore store) {
+    PageStore.Decoder decoder = decoders.get(store);
+    if (decoder == null) {
+      throw new IllegalArgumentException("not a store of this restore: " + store.file());
+    }
+    return decoder;
+  }
+
+  /** Waits for a reader thread to end; reads are bounded, so it does. */
+  static void join(Thread thread) {
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException later) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void close() {
+    decoders.values().forEach(PageStore.Decoder::close);
+  }
+}

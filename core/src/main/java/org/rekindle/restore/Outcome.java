@@ -1,0 +1,38 @@
+package org.rekindle.restore;
+
+/**
+ * What happened in a restore. Times are on the clock of {@link System#nanoTime}; -1 where it did
+ * not happen.
+ *
+ * @param plan the plan that was carried out
+ * @param startedNs when the guest was told to run
+ * @param firstInstructionNs when it ran, as the VMM tells
+ * @param allInNs when the last page had been placed
+ * @param endedNs when the restore ended
+ * @param faults every fault
+ * @param tally pages placed, by cause
+ * @param bytesRead bytes of page data read from the image
+ * @param reads in how many reads
+ */
+public record Outcome(
+    Plan plan,
+    long startedNs,
+    long firstInstructionNs,
+    long allInNs,
+    long endedNs,
+    FaultLog faults,
+    Tally tally,
+    long bytesRead,
+    long reads) {
+
+  /** Faults that waited for a page to be brought, not for one that was on its way. */
+  public int demandFaults() {
+    int demanded = 0;
+    for (int i = 0; i < faults.size(); i++) {
+      if (faults.cause(i) != Cause.LATE) {
+        demanded++;
+      }
+    }
+    return demanded;
+  }
+}

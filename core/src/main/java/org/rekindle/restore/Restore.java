@@ -1,0 +1,193 @@
+package org.rekindle.restore;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.IdentityHashMap;
+import org.rekindle.image.Image;
+import org.rekindle.image.PageStore;
+import org.rekindle.linux.StoreFile;
+
+/**
+ * One restore: a plan, carried out on a guest from an image. The thread that calls {@link #run} is
+ * the pager thread.
+ */
+public final class Restore {
+  /**
+   * Decoded blocks that the stream may be ahead of the pager: 4 MiB in blocks of 64 KiB, two to
+   * three extents, so that the device has the next read while the pager places the last one.
+   */
+  private static final int STREAM_BUFFERS = 64;
+
+  /**
+   * Threads for demand reads: two virtual CPUs of the guests here can wait for the device at the
+   * same time.
+   */
+  private static final int DEMAND_READERS = 2;
+
+  /** Requests that one demand reader can hold; all the pager has. */
+  private static final int DEMAND_DEPTH = 32;
+
+  /** How often a waiting pager looks whether it has been cancelled. */
+  private static final long MAX_IDLE_NS = 100_000_000;
+
+  private final Image image;
+  private final Guest guest;
+  private final Plan plan;
+  private final Tally tally = new Tally();
+  private volatile boolean cancelled;
+
+  /**
+   * @throws IllegalArgumentException if image and guest have different memory
+   */
+  public Restore(Image image, Guest guest, Plan plan) {
+    if (!image.memory().equals(guest.memory())) {
+      throw new IllegalArgumentException(
+          "the image's memory is " + image.memory() + ", the guest's " + guest.memory());
+    }
+    this.image = image;
+    this.guest = guest;
+    this.plan = plan;
+  }
+
+  /** Pages placed so far; for any thread. */
+  public Tally tally() {
+    return tally;
+  }
+
+  /**
+   * Ends {@link #run} soon, with {@link java.util.concurrent.CancellationException}; for any
+   * thread.
+   */
+  public void cancel() {
+    cancelled = true;
+    guest.wake();
+  }
+
+  /** Restores until every page is in and the VMM has confirmed it. */
+  public Outcome run() throws IOException {
+    return run(Long.MAX_VALUE);
+  }
+
+  /**
+   * Restores until every page is in and the VMM has confirmed it, or until the guest has run for so
+   * long.
+   *
+   * @throws GuestGoneException if the VMM ends before that
+   * @throws java.util.concurrent.CancellationException after {@link #cancel}
+   */
+  public Outcome run(long atMostRunningNs) throws IOException {
+    try (Arena arena = Arena.ofShared();
+        Closing closing = new Closing()) {
+      IdentityHashMap<PageStore, StoreFile> files = new IdentityHashMap<>();
+      open(image.base(), files, closing);
+      PageStore hot = plan.hot();
+      if (hot != null) {
+        open(hot, files, closing);
+      }
+      BlockIo.Meter meter = new BlockIo.Meter();
+      ClaimBitmap claims = new ClaimBitmap(image.memory().pages());
+      BlockSequence fill =
+          plan.fill() instanceof Plan.Fill.None
+              ? BlockSequence.none(image.base())
+              : BlockSequence.all(image.base());
+      StreamReader stream =
+          new StreamReader(
+              plan.prefetch(),
+              fill,
+              claims,
+              closing.add(new BlockIo(files, meter)),
+              arena,
+              STREAM_BUFFERS,
+              guest::wake);
+      DemandReader[] readers = new DemandReader[DEMAND_READERS];
+      int stored = Math.max(image.base().maxStoredBytes(), hot == null ? 1 : hot.maxStoredBytes());
+      for (int i = 0; i < readers.length; i++) {
+        BlockIo io = closing.add(new BlockIo(files, meter));
+        readers[i] = new DemandReader(io, arena, stored, DEMAND_DEPTH, guest::wake);
+      }
+      Pager pager =
+          new Pager(
+              guest,
+              image.base(),
+              plan,
+              claims,
+              stream,
+              readers,
+              closing.add(new BlockIo(files, meter)),
+              arena,
+              STREAM_BUFFERS,
+              tally);
+      for (int i = 0; i < readers.length; i++) {
+        closing.add(readers[i]).start("rekindle-demand-" + i);
+      }
+      closing.add(stream).start();
+      drive(pager, atMostRunningNs);
+      return new Outcome(
+          plan,
+          pager.startedNs(),
+          guest.firstInstructionNs(),
+          pager.allInNs(),
+          System.nanoTime(),
+          pager.log(),
+          tally,
+          meter.bytes.sum(),
+          meter.reads.sum());
+    }
+  }
+
+  private void drive(Pager pager, long atMostRunningNs) throws IOException {
+    while (!guest.finished()) {
+      if (cancelled) {
+        throw new java.util.concurrent.CancellationException("the restore was cancelled");
+      }
+      if (pager.running() && System.nanoTime() - pager.startedNs() >= atMostRunningNs) {
+        return;
+      }
+      if (pager.gone()) {
+        throw new GuestGoneException(tally.placed(), image.memory().pages());
+      }
+      if (!pager.doWork()) {
+        pager.idle(MAX_IDLE_NS);
+      }
+    }
+  }
+
+  private static void open(
+      PageStore store, IdentityHashMap<PageStore, StoreFile> files, Closing closing)
+      throws IOException {
+    StoreFile file = closing.add(StoreFile.open(store.file()));
+    file.sampleResidency();
+    files.put(store, file);
+  }
+
+  /** Closes what was added, the last first. */
+  private static final class Closing implements AutoCloseable {
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+
+    <T extends AutoCloseable> T add(T resource) {
+      opened.push(resource);
+      return resource;
+    }
+
+    @Override
+    public void close() throws IOException {
+      IOException failed = null;
+      while (!opened.isEmpty()) {
+        try {
+          opened.pop().close();
+        } catch (Exception e) {
+          if (failed == null) {
+            failed = new IOException("closing the image failed", e);
+          } else {
+            failed.addSuppressed(e);
+          }
+        }
+      }
+      if (failed != null) {
+        throw failed;
+      }
+    }
+  }
+}

@@ -1,0 +1,158 @@
+package org.rekindle.restore;
+
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Image;
+import org.rekindle.image.PageStore;
+import org.rekindle.workingset.Profile;
+
+/** The four ways to restore that users can name; each is a {@link Plan} for the one pager. */
+public enum Strategy {
+  /** Everything, then start. */
+  EAGER("eager"),
+  /**
+   * Start at once, fetch on demand, fill slowly and linearly behind (VMware Workstation's, as in
+   * VEE'11).
+   */
+  LAZY("lazy"),
+  /** VEE'11: the working set, then start, then as lazy. */
+  WORKING_SET("working-set"),
+  /**
+   * Ours: start at once, the working set in first-touch order beside it, whole blocks on a miss,
+   * fill at full speed.
+   */
+  ADAPTIVE("adaptive");
+
+  /**
+   * Pages a second of the paper's background thread (VEE'11, section 4.1: 16 MiB/s, so a 1 GB guest
+   * is in after a minute).
+   */
+  public static final int PAPER_FILL_PAGES_PER_SECOND = 4096;
+
+  private final String label;
+
+  Strategy(String label) {
+    this.label = label;
+  }
+
+  /** The name on the command line and in results. */
+  public String label() {
+    return label;
+  }
+
+  /** The strategy of that label. */
+  public static Strategy of(String label) {
+    for (Strategy strategy : values()) {
+      if (strategy.label.equals(label)) {
+        return strategy;
+      }
+    }
+    throw new IllegalArgumentException("no strategy is called " + label);
+  }
+
+  /** Whether it is worth nothing without a profile. */
+  public boolean needsProfile() {
+    return this == WORKING_SET;
+  }
+
+  /** What users may set. */
+  public record Options(int fillPagesPerSecond, int prefetchBudgetPages) {
+    /** The paper's fill rate and the whole profile. */
+    public static final Options DEFAULT =
+        new Options(PAPER_FILL_PAGES_PER_SECOND, Integer.MAX_VALUE);
+  }
+
+  /**
+   * Plans a restore of an image.
+   *
+   * @throws IllegalArgumentException if the strategy needs a profile and the image has none
+   */
+  public Plan plan(Image image, Options options) {
+    PageStore base = image.base();
+    PageStore hot = image.hot().orElse(null);
+    Profile profile = image.profile().orElse(null);
+    if (needsProfile() && profile == null) {
+      throw new IllegalArgumentException(
+          "the image has no working set profile; make one with: rekindle record "
+              + image.directory()
+              + " -- qemu-system-...");
+    }
+    BlockSequence nothing = BlockSequence.none(base);
+    Plan.Fill slow = new Plan.Fill.Linear(options.fillPagesPerSecond());
+    return switch (this) {
+      case EAGER ->
+          new Plan(
+              label,
+              BlockSequence.all(base),
+              PageList.NONE,
+              new Plan.Start.AfterEverything(),
+              Plan.Miss.PAGE,
+              new Plan.Fill.FullSpeed(),
+              null);
+      case LAZY ->
+          new Plan(
+              label,
+              nothing,
+              PageList.NONE,
+              new Plan.Start.Immediately(),
+              Plan.Miss.PAGE,
+              slow,
+              null);
+      case WORKING_SET ->
+          new Plan(
+              label,
+              prefix(base, hot, profile, options),
+              zeros(base, profile, options),
+              new Plan.Start.AfterPrefetch(),
+              Plan.Miss.PAGE,
+              slow,
+              hot);
+      case ADAPTIVE ->
+          new Plan(
+              label,
+              prefix(base, hot, profile, options),
+              zeros(base, profile, options),
+              new Plan.Start.Immediately(),
+              Plan.Miss.BLOCK,
+              new Plan.Fill.FullSpeed(),
+              hot);
+    };
+  }
+
+  /** A plan that fetches on demand only, page by page: what it faults on is the access trace. */
+  public static Plan recording(Image image) {
+    return new Plan(
+        "record",
+        BlockSequence.none(image.base()),
+        PageList.NONE,
+        new Plan.Start.Immediately(),
+        Plan.Miss.PAGE,
+        new Plan.Fill.None(),
+        null);
+  }
+
+  /** The blocks of the hot store that hold the profile's first pages, as far as the budget goes. */
+  private static BlockSequence prefix(
+      PageStore base, @Nullable PageStore hot, @Nullable Profile profile, Options options) {
+    if (hot == null || profile == null) {
+      return BlockSequence.none(base);
+    }
+    int blocks = 0;
+    int kept = Math.min(profile.size(), options.prefetchBudgetPages());
+    for (int rank = 0; rank < kept; rank++) {
+      blocks = Math.max(blocks, hot.blockOf(profile.page(rank)) + 1);
+    }
+    return BlockSequence.first(hot, blocks);
+  }
+
+  private static PageList zeros(PageStore base, @Nullable Profile profile, Options options) {
+    if (profile == null) {
+      return PageList.NONE;
+    }
+    return new PageList(
+        IntStream.range(0, Math.min(profile.size(), options.prefetchBudgetPages()))
+            .map(profile::page)
+            .filter(page -> base.blockOf(page) < 0)
+            .toArray());
+  }
+}
