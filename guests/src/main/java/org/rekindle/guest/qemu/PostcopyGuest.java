@@ -3,6 +3,7 @@ package org.rekindle.guest.qemu;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
@@ -76,6 +77,11 @@ public final class PostcopyGuest implements Guest {
   private static final int COMMAND_BYTES = 5;
   private static final int DISCARD_RANGE_BYTES = 2 * Long.BYTES;
 
+  /** More than the fixed parts of the greeting take, and its entry for one region. */
+  private static final long GREETING_BYTES = 256;
+
+  private static final long REGION_BYTES = 1 + 255 + Long.BYTES;
+
   /** Room for what the pager places beyond a batch before it has to hear RETRY. */
   private static final int QUEUE_BYTES = 2 << 20;
 
@@ -113,12 +119,11 @@ public final class PostcopyGuest implements Guest {
    *
    * @param socket connected to where QEMU listens; closed with this guest
    * @param memory the RAM blocks, as they were saved
-   * @param configuration payload of the CONFIGURATION section: the machine type with its length
-   *     before it, and subsections that are in force at the destination as well
+   * @param machine what else was saved of it
    * @param deviceState the sections of all devices, as they were saved
    */
   public PostcopyGuest(
-      UnixSocket socket, MemoryMap memory, byte[] configuration, byte[] deviceState)
+      UnixSocket socket, MemoryMap memory, SavedMachine machine, byte[] deviceState)
       throws IOException {
     requireSmallPages(memory);
     this.socket = socket;
@@ -134,7 +139,7 @@ public final class PostcopyGuest implements Guest {
     this.returnPath = new ReturnPath(memory, arena);
     this.sent = new PageBits(memory.pages());
     this.heldData = arena.allocate(MemoryMap.PAGE_BYTES, MemoryMap.PAGE_BYTES);
-    writeGreeting(configuration);
+    writeGreeting(machine);
   }
 
   /**
@@ -161,14 +166,22 @@ public final class PostcopyGuest implements Guest {
     return BATCH_PAGES;
   }
 
-  private void writeGreeting(byte[] configuration) {
+  private void writeGreeting(SavedMachine machine) {
+    byte[] machineType = machine.machineType().getBytes(StandardCharsets.UTF_8);
+    byte[] subsections = machine.configuration();
     FrameQueue queue = outbox.opening();
-    queue.reserve(configuration.length + 1024L + 300L * memory.regions().size());
+    queue.reserve(
+        GREETING_BYTES
+            + machineType.length
+            + subsections.length
+            + REGION_BYTES * memory.regions().size());
     queue.begin();
     queue.u32(FILE_MAGIC);
     queue.u32(FILE_VERSION);
     queue.u8(CONFIGURATION);
-    queue.bytes(configuration);
+    queue.u32(machineType.length);
+    queue.bytes(machineType);
+    queue.bytes(subsections);
     command(queue, OPEN_RETURN_PATH, 0);
     ping(queue, PING_OPENED);
     command(queue, POSTCOPY_ADVISE, 2 * Long.BYTES);
