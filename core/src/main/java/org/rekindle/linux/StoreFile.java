@@ -8,6 +8,28 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
 
+/*
+ * Two descriptors
+ *
+ * Direct and buffered reading are properties of the open file, so there are two. Direct I/O is for
+ * what is read once, ahead of need: it takes the shorter way (66 against 82 us for 32 KiB here), and
+ * leaves no second copy of the guest in memory.
+ *
+ * The kernel's own read-ahead is switched off on the buffered descriptor (POSIX_FADV_RANDOM). It
+ * looks tempting, a fault's neighbours are wanted soon, but the pager reads them itself in the order
+ * that the plan says, and both guesses together spend the bandwidth twice. Measured on a disk with
+ * read_ahead_kb = 8192, cold cache, 2,000 reads of 32 KiB each:
+ *
+ *   place of the reads              read-ahead   device reads   p90 latency
+ *   anywhere                        on           61 MiB         130 us
+ *   anywhere                        off          60 MiB          93 us
+ *   runs of 8 in order, anywhere    on           336 MiB        632 us
+ *   runs of 8 in order, anywhere    off          60 MiB          88 us
+ *
+ * On the same disk throttled to 20 MB/s and 100 reads/s, 240 reads in such runs took 49 MiB from the
+ * device with read-ahead and 7.5 MiB without.
+ */
+
 /**
  * A file of page data, opened for the three ways of reading that a restore needs: around the page
  * cache for bulk, from the page cache only for a fault that must not wait, and through it for a
@@ -55,6 +77,8 @@ public final class StoreFile implements AutoCloseable {
       if (bytes < 0) {
         throw new LinuxException("measure " + file, (int) -bytes);
       }
+      // A hint: where it is refused, reads are the same and bring in more.
+      Libc.posixFadvise(buffered.fd(), 0, 0, Abi.POSIX_FADV_RANDOM);
       boolean inMemory = onTmpfs(file, buffered);
       return new StoreFile(file, bytes, inMemory, buffered, inMemory ? -1 : openDirect(file));
     } catch (IOException | RuntimeException e) {
@@ -149,7 +173,8 @@ public final class StoreFile implements AutoCloseable {
   }
 
   /**
-   * Reads through the page cache, waiting for the device where it must.
+   * Reads through the page cache, waiting for the device where it must. Brings in the pages of the
+   * range and no others: there is no read-ahead.
    *
    * @param into native memory
    * @return bytes read, less than asked for only at the end of the file

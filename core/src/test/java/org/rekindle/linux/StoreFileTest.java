@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,7 +47,7 @@ class StoreFileTest {
   }
 
   private byte[] expected(int offset, int bytes) {
-    return java.util.Arrays.copyOfRange(content, offset, offset + bytes);
+    return Arrays.copyOfRange(content, offset, offset + bytes);
   }
 
   private void assumeDisk(StoreFile store) {
@@ -92,13 +93,24 @@ class StoreFileTest {
       assertThat(store.residentBytes()).isZero();
       assertThat(store.readCached(64 * PAGE, buffer, 8 * PAGE)).isEqualTo(StoreFile.NOT_CACHED);
 
-      assertThat(store.readBuffered(0, buffer, BYTES % (64 * PAGE))).isPositive();
       for (int offset = 0; offset < BYTES; offset += 64 * PAGE) {
         store.readBuffered(offset, buffer, 64 * PAGE);
       }
       assertThat(store.residentBytes()).isEqualTo((PAGES + 1) * PAGE);
       assertThat(store.readCached(64 * PAGE + 5, buffer, 8 * PAGE)).isEqualTo(8 * PAGE);
       assertThat(read(8 * PAGE)).isEqualTo(expected(64 * PAGE + 5, 8 * PAGE));
+    }
+  }
+
+  @Test
+  void bufferedReadsBringInNoMoreThanTheyReturn() throws IOException {
+    try (StoreFile store = StoreFile.open(file)) {
+      assumeDisk(store);
+      store.dropFromCache();
+      for (int page = 100; page < 140; page++) {
+        store.readBuffered((long) page * PAGE, buffer, PAGE);
+      }
+      assertThat(store.residentBytes()).as("no read-ahead").isEqualTo(40 * PAGE);
     }
   }
 
@@ -110,7 +122,6 @@ class StoreFileTest {
       store.dropFromCache();
       store.sampleResidency();
       assertThat(store.isResident(0, PAGE)).isFalse();
-      // From the middle, one page: read-ahead only ever goes forwards.
       store.readBuffered(200 * PAGE, buffer, PAGE);
       store.sampleResidency();
       assertThat(store.isResident(200 * PAGE, PAGE)).isTrue();
