@@ -65,6 +65,7 @@ final class Libc {
   private static final MemorySegment READ = function("read");
   private static final MemorySegment WRITE = function("write");
   private static final MemorySegment PPOLL = function("ppoll");
+  private static final MemorySegment PROCESS_VM_READV = function("process_vm_readv");
 
   private Libc() {}
 
@@ -157,6 +158,14 @@ final class Libc {
     return callInt(PPOLL, pollfds, count, timespec, 0, 0, 0);
   }
 
+  /** process_vm_readv from one range into one buffer. */
+  static long processVmReadv(int pid, long into, long address, long bytes) {
+    Area area = Area.current();
+    long local = area.iovec(into, bytes);
+    long remote = area.remoteIovec(address, bytes);
+    return call(PROCESS_VM_READV, pid, local, 1, remote, 1, 0);
+  }
+
   /**
    * The address of a range of native memory, after the checks that a segment's own accessors would
    * have made: native, writable where the kernel writes, alive, ours, long enough. The caller keeps
@@ -216,7 +225,8 @@ final class Libc {
     private static final ThreadLocal<Area> CURRENT = ThreadLocal.withInitial(Area::new);
 
     private static final long IOVEC = 16;
-    private static final long TIMESPEC = IOVEC + Abi.IOVEC_BYTES;
+    private static final long REMOTE_IOVEC = IOVEC + Abi.IOVEC_BYTES;
+    private static final long TIMESPEC = REMOTE_IOVEC + Abi.IOVEC_BYTES;
     private static final long WORD = TIMESPEC + Abi.TIMESPEC_BYTES;
     private static final long BYTES = WORD + Long.BYTES;
 
@@ -232,9 +242,17 @@ final class Libc {
     }
 
     long iovec(long address, long bytes) {
-      memory.set(JAVA_LONG, IOVEC + Abi.IOVEC_BASE, address);
-      memory.set(JAVA_LONG, IOVEC + Abi.IOVEC_LEN, bytes);
-      return memory.address() + IOVEC;
+      return iovec(IOVEC, address, bytes);
+    }
+
+    long remoteIovec(long address, long bytes) {
+      return iovec(REMOTE_IOVEC, address, bytes);
+    }
+
+    private long iovec(long at, long address, long bytes) {
+      memory.set(JAVA_LONG, at + Abi.IOVEC_BASE, address);
+      memory.set(JAVA_LONG, at + Abi.IOVEC_LEN, bytes);
+      return memory.address() + at;
     }
 
     long timespec(long ns) {
