@@ -1,0 +1,114 @@
+package org.rekindle.linux;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Linker;
+import java.lang.reflect.Field;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Asks this machine's C compiler what {@link Abi} and {@link Errno} claim. */
+class AbiTest {
+  private static final String HEADERS =
+      """
+      #define _GNU_SOURCE
+      #include <errno.h>
+      #include <fcntl.h>
+      #include <linux/magic.h>
+      #include <poll.h>
+      #include <stddef.h>
+      #include <stdio.h>
+      #include <sys/eventfd.h>
+      #include <sys/mman.h>
+      #include <sys/socket.h>
+      #include <sys/uio.h>
+      #include <sys/un.h>
+      #include <sys/vfs.h>
+      #include <time.h>
+      """;
+
+  /** Fields of Abi that are no C names, and the C expressions that they stand for. */
+  private static final Map<String, String> LAYOUTS =
+      Map.ofEntries(
+          Map.entry("IOVEC_BYTES", "sizeof(struct iovec)"),
+          Map.entry("IOVEC_BASE", "offsetof(struct iovec, iov_base)"),
+          Map.entry("IOVEC_LEN", "offsetof(struct iovec, iov_len)"),
+          Map.entry("TIMESPEC_BYTES", "sizeof(struct timespec)"),
+          Map.entry("TIMESPEC_SEC", "offsetof(struct timespec, tv_sec)"),
+          Map.entry("TIMESPEC_NSEC", "offsetof(struct timespec, tv_nsec)"),
+          Map.entry("POLLFD_BYTES", "sizeof(struct pollfd)"),
+          Map.entry("POLLFD_FD", "offsetof(struct pollfd, fd)"),
+          Map.entry("POLLFD_EVENTS", "offsetof(struct pollfd, events)"),
+          Map.entry("POLLFD_REVENTS", "offsetof(struct pollfd, revents)"),
+          Map.entry("SOCKADDR_UN_BYTES", "sizeof(struct sockaddr_un)"),
+          Map.entry("SOCKADDR_UN_FAMILY", "offsetof(struct sockaddr_un, sun_family)"),
+          Map.entry("SOCKADDR_UN_PATH", "offsetof(struct sockaddr_un, sun_path)"),
+          Map.entry("STATFS_BYTES", "sizeof(struct statfs)"),
+          Map.entry("STATFS_TYPE", "offsetof(struct statfs, f_type)"));
+
+  @Test
+  void everyConstantAndLayoutIsTheCompilers(@TempDir Path directory) throws Exception {
+    Map<String, Long> ours = new LinkedHashMap<>();
+    Stream.of(Abi.class, Errno.class)
+        .flatMap(type -> Arrays.stream(type.getDeclaredFields()))
+        .filter(field -> field.getType().isPrimitive() && !field.isSynthetic())
+        .forEach(field -> ours.put(field.getName(), value(field)));
+    assertThat(ours)
+        .containsKeys("O_DIRECT", "EAGAIN")
+        .containsKeys(LAYOUTS.keySet().toArray(String[]::new));
+    // The linker's side of the capture state: errno is an int at its start.
+    assertThat(Linker.Option.captureStateLayout().byteSize()).isEqualTo(4);
+    ours.put("sizeof(int)", 4L);
+    // One register for each argument and result (see Libc).
+    for (String word : new String[] {"long", "size_t", "ssize_t", "off_t", "nfds_t", "void *"}) {
+      ours.put("sizeof(" + word + ")", 8L);
+    }
+    assertThat(compiled(ours, directory)).isEqualTo(ours);
+  }
+
+  private static long value(Field field) {
+    try {
+      return ((Number) field.get(null)).longValue();
+    } catch (IllegalAccessException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static Map<String, Long> compiled(Map<String, Long> ours, Path directory)
+      throws IOException, InterruptedException {
+    assumeTrue(Files.isExecutable(Path.of("/usr/bin/gcc")), "no gcc here: apt install gcc");
+    String prints =
+        ours.keySet().stream()
+            .map(name ->
+                "printf(\"%s=%%lld\\n\", (long long) (%s));\n"
+                    .formatted(name, LAYOUTS.getOrDefault(name, name)))
+            .collect(Collectors.joining());
+    Path source = directory.resolve("abi.c");
+    Files.writeString(source, HEADERS + "int main(void) {\n" + prints + "return 0; }\n");
+    Path program = directory.resolve("abi");
+    run("/usr/bin/gcc", "-D_FILE_OFFSET_BITS=64", source.toString(), "-o", program.toString());
+    Map<String, Long> theirs = new LinkedHashMap<>();
+    for (String line : run(program.toString()).lines().toList()) {
+      int equals = line.lastIndexOf('=');
+      theirs.put(line.substring(0, equals), Long.parseLong(line.substring(equals + 1)));
+    }
+    return theirs;
+  }
+
+  private static String run(String... command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), UTF_8);
+    assertThat(process.waitFor()).as("%s: %s", String.join(" ", command), output).isZero();
+    return output;
+  }
+}

@@ -1,0 +1,88 @@
+package org.rekindle.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The calls of the pager thread, against the JVM's own account of what a thread has allocated. */
+class AllocationTest {
+  private static final int ROUNDS = 10_000;
+
+  private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  /** One round of everything that the pager thread calls. */
+  private interface Round {
+    void run() throws IOException;
+  }
+
+  private long allocatedBytes(Round round, int rounds) throws IOException {
+    long before = threads.getCurrentThreadAllocatedBytes();
+    for (int i = 0; i < rounds; i++) {
+      round.run();
+    }
+    return threads.getCurrentThreadAllocatedBytes() - before;
+  }
+
+  /** Sends back whatever arrives, on a thread of its own, whose allocations do not count. */
+  private static Thread echo(SocketChannel peer) {
+    return Thread.ofPlatform()
+        .start(() -> {
+          ByteBuffer buffer = ByteBuffer.allocateDirect(4096);
+          try {
+            while (peer.read(buffer.clear()) > 0) {
+              peer.write(buffer.flip());
+            }
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+  }
+
+  @Test
+  void nothingIsAllocatedPerCall(@TempDir Path directory) throws Exception {
+    Path file = Files.write(directory.resolve("pages"), new byte[64 << 12]);
+    try (SocketPair pair = SocketPair.open();
+        Poller poller = new Poller(1);
+        StoreFile store = StoreFile.open(file);
+        Arena arena = Arena.ofShared()) {
+      Thread echo = echo(pair.peer());
+      MemorySegment buffer = arena.allocate(1 << 16, 1 << 12);
+      int socket = poller.add(pair.ours().fd());
+      store.sampleResidency();
+      Round round =
+          () -> {
+            store.readCached(8192, buffer, 4096);
+            store.readBuffered(4096, buffer, 4096);
+            store.isResident(4096, 4096);
+            pair.ours().receive(buffer, 0, 100); // would block
+            pair.ours().send(buffer, 128, 256);
+            poller.interest(socket, true, false);
+            poller.poll(-1);
+            if (poller.readable(socket)) {
+              pair.ours().receive(buffer, 512, 256);
+            }
+            poller.wake();
+            poller.poll(1_000_000);
+          };
+      Round directRead = () -> store.readDirect(4096, buffer, 8192);
+      allocatedBytes(round, ROUNDS);
+      allocatedBytes(directRead, ROUNDS / 10);
+      // One object in one of these calls would make 16 bytes or more for each round.
+      assertThat(allocatedBytes(round, ROUNDS)).isLessThan(ROUNDS);
+      assertThat(allocatedBytes(directRead, ROUNDS / 10)).isLessThan(ROUNDS / 10);
+      pair.ours().close();
+      echo.join();
+    }
+  }
+}
