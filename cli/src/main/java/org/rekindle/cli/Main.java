@@ -1,8 +1,76 @@
 package org.rekindle.cli;
 
-/** Starts the {@code rekindle} command. */
-public final class Main {
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+
+/** The {@code rekindle} command: wires the commands and turns failures into one line. */
+@Command(
+    name = "rekindle",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    synopsisSubcommandLabel = "COMMAND",
+    header = "Brings saved virtual machines back to normal operation as fast as physics allows.",
+    description =
+        """
+
+        A saved machine is an image: a folder with its memory and device state. Rekindle \
+        saves a running QEMU into one, learns in a throw-away run which memory the machine \
+        needs first, and restores it so that it runs at once while its memory streams in.
+        No change to QEMU, the guest or the kernel is needed.
+        """,
+    footer =
+        """
+
+        A first walk (each step has its own --help):
+          rekindle demo                               watch it all happen, measured
+          rekindle save --qmp vm.qmp vm.rekindle      save a running QEMU
+          rekindle record vm.rekindle -- qemu-system-x86_64 ...
+          rekindle restore vm.rekindle -- qemu-system-x86_64 ...
+          rekindle inspect vm.rekindle                what is in the image, verified
+
+        Every command takes --json: one JSON document on stdout, all text on stderr.
+        """,
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "  0:done",
+      "  1:failed; the one line on stderr says why and what to do",
+      "  2:the command line was not understood",
+      "130:interrupted (Ctrl-C); everything started was taken back"
+    },
+    subcommands = {
+      SaveCommand.class,
+      ImportCommand.class,
+      RecordCommand.class,
+      RestoreCommand.class,
+      InspectCommand.class,
+      ReportCommand.class,
+      DemoCommand.class,
+      HelpCommand.class
+    })
+public final class Main implements Runnable {
+  @CommandLine.Spec private CommandLine.Model.@org.jspecify.annotations.Nullable CommandSpec spec;
+
   private Main() {}
 
-  public static void main(String[] arguments) {}
+  public static void main(String[] arguments) {
+    int status = commandLine().execute(arguments);
+    System.exit(status);
+  }
+
+  /** The whole command tree, ready to execute. */
+  static CommandLine commandLine() {
+    CommandLine commands = new CommandLine(new Main());
+    commands.setCaseInsensitiveEnumValuesAllowed(true);
+    commands.setUsageHelpAutoWidth(false);
+    commands.setUsageHelpWidth(88);
+    commands.setParameterExceptionHandler(Failures::usage);
+    commands.setExecutionExceptionHandler(Failures::execution);
+    return commands;
+  }
+
+  @Override
+  public void run() {
+    CommandLine.usage(java.util.Objects.requireNonNull(spec), System.out);
+  }
 }

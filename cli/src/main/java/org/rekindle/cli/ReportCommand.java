@@ -1,0 +1,50 @@
+package org.rekindle.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "report",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    header = "Draws results as one HTML page that needs no network.",
+    description =
+        """
+
+        Reads results.json files (as 'rekindle demo' and the benchmarks write them) with \
+        the fault logs that they name, and draws them together: time-to-responsiveness curves, \
+        the heartbeat of the guest, the page-by-time map of faults, prefetch coverage and \
+        precision.
+        """,
+    footer =
+        """
+
+        Example
+          rekindle report rekindle-demo/results.json -o report.html
+          rekindle report monday/results.json tuesday/results.json -o both.html
+        """,
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "  0:written",
+      "  1:a result could not be read, or the page not be written",
+      "  2:the command line was not understood"
+    })
+final class ReportCommand extends Operation {
+  @Parameters(arity = "1..*", paramLabel = "RESULTS", description = "results.json files.")
+  private List<Path> results = List.of();
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "FILE",
+      defaultValue = "report.html",
+      description = "The page to write (default: ${DEFAULT-VALUE}).")
+  private Path output = Path.of("report.html");
+
+  @Override
+  Result run(Cleanup cleanup) {
+    throw new UnsupportedOperationException(results + " " + output);
+  }
+}

@@ -1,0 +1,84 @@
+package org.rekindle.cli;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Codec;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "save",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    header = "Saves a running QEMU into an image.",
+    description =
+        """
+
+        Step by step: connects to QEMU's monitor, stops the guest, takes its memory and \
+        device state over a socket straight into the image (zero pages left out, identical \
+        pages once, compressed, with checksums), and lets the guest go on.
+        The image appears under its name only when it is complete and durable. If anything \
+        goes wrong, or on Ctrl-C, the half image is removed and the guest goes on running.
+        """,
+    footer =
+        """
+
+        Example: start a guest with a monitor socket, save it, see what it took
+          qemu-system-x86_64 -m 1G ... -qmp unix:vm.qmp,server=on,wait=off
+          rekindle save --qmp vm.qmp vm.rekindle
+          rekindle inspect vm.rekindle
+
+        Move it instead of copying it (QEMU ends once the image is durable)
+          rekindle save --qmp vm.qmp --then quit vm.rekindle
+        """,
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "  0:saved",
+      "  1:not saved; no image is left, the guest runs or its state is reported",
+      "  2:the command line was not understood",
+      "130:interrupted; no image is left, the guest goes on running"
+    })
+final class SaveCommand extends Operation {
+  /** What becomes of the guest afterwards. */
+  enum Then {
+    RESUME,
+    QUIT,
+    PAUSE;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(java.util.Locale.ROOT);
+    }
+  }
+
+  @Option(
+      names = "--qmp",
+      required = true,
+      paramLabel = "SOCKET",
+      description = "Unix socket of QEMU's monitor (-qmp unix:SOCKET,server=on,wait=off).")
+  private @Nullable Path qmp;
+
+  @Option(
+      names = "--then",
+      paramLabel = "WHAT",
+      defaultValue = "resume",
+      description =
+          "What becomes of the guest: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+  private Then then = Then.RESUME;
+
+  @Option(
+      names = "--codec",
+      paramLabel = "CODEC",
+      defaultValue = "zstd",
+      description = "How page data is stored: raw, lz4 or zstd (default: ${DEFAULT-VALUE}).")
+  private Codec codec = Codec.ZSTD;
+
+  @Parameters(paramLabel = "IMAGE", description = "Folder to create; it must not exist yet.")
+  private @Nullable Path image;
+
+  @Override
+  Result run(Cleanup cleanup) {
+    throw new UnsupportedOperationException(qmp + " " + image + " " + then + " " + codec);
+  }
+}

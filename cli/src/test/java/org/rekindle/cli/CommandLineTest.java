@@ -1,0 +1,63 @@
+package org.rekindle.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+
+/** Mistakes on the command line: exit code 2 and a sentence that says what to write. */
+class CommandLineTest {
+  private final StringWriter err = new StringWriter();
+
+  private int run(String line) {
+    CommandLine commands = Main.commandLine();
+    commands.setErr(new PrintWriter(err));
+    return commands.execute(line.split(" ", -1));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      value = {
+        "bla                                        | Unmatched argument at index 0: 'bla'",
+        "save vm.rekindle                           | Missing required option: '--qmp=SOCKET'",
+        "save --qmp s --then jump vm.rekindle       | --then",
+        "save --qmp s --codec gzip vm.rekindle      | --codec",
+        "import one two three                       | Unmatched argument",
+        "record vm.rekindle                         | Missing required parameter: '-- QEMU-COMMAND'",
+        "record --for 10 vm.rekindle -- q           | '10' is not a time; write one such as 10s",
+        "record --for 0s vm.rekindle -- q           | '0s' is not a time",
+        "restore vm.rekindle                        | give a QEMU command after --",
+        "restore --qmp s vm.rekindle -- q           | not both",
+        "restore --strategy fast vm.rekindle -- q   | none of [eager, lazy, working-set, adaptive]",
+        "restore --prefetch-budget 9X vm.rekindle   | write pages (20000), a size (64M) or a share",
+        "restore --prefetch-budget 101% vm.rekindle | write pages (20000), a size (64M) or a share",
+        "restore --fill-rate 0 vm.rekindle -- q     | --fill-rate must be positive: 0",
+        "report                                     | Missing required parameter: 'RESULTS'",
+      })
+  void mistakesAreNamed(String line, String message) {
+    assertThat(run(line.strip())).isEqualTo(2);
+    assertThat(err.toString()).contains(message).contains("--help'");
+  }
+
+  @Test
+  void forgottenDashesBeforeQemuAreGuessed() {
+    assertThat(run("restore vm.rekindle -m 512")).isEqualTo(2);
+    assertThat(err.toString()).contains("come after a lone --");
+  }
+
+  @Test
+  void optionsOfQemuAreLeftToQemu() {
+    CommandLine commands = Main.commandLine();
+    var parsed =
+        commands.parseArgs(
+            "restore", "--json", "vm.rekindle", "--", "qemu", "--json", "-m", "1G", "--qmp");
+    assertThat(parsed.subcommand().matchedPositionalValue(1, java.util.List.of()))
+        .isEqualTo(java.util.List.of("qemu", "--json", "-m", "1G", "--qmp"));
+  }
+}
