@@ -1,6 +1,7 @@
 package org.rekindle.image;
 
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An image is damaged, or is not an image: names the file, the offset, what was expected and what
@@ -13,7 +14,7 @@ public final class CorruptImageException extends IOException {
     super(message);
   }
 
-  public CorruptImageException(String message, Throwable cause) {
+  public CorruptImageException(String message, @Nullable Throwable cause) {
     super(message, cause);
   }
 }

@@ -1,65 +1,236 @@
 package org.rekindle.image;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import java.util.zip.DataFormatException;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.ProfileFile;
 
 /**
  * An open checkpoint image. Its metadata has been verified; page data is verified block by block as
  * it is read.
+ *
+ * <p>An image in use may get a new profile ({@link #attach}): this one still shows the old, but the
+ * files of the old hot store are gone. Whoever reads a store's {@link PageStore#file} opens it
+ * once, soon, and keeps it open.
  */
 public final class Image implements AutoCloseable {
-  private Image() {}
+  /** The VMM's device state is read as a whole: QEMU's is about 1 MiB, with a large GPU 100. */
+  private static final int MAX_BLOB_BYTES = 1 << 30;
+
+  private final Path directory;
+  private final ImageFiles files;
+  private final byte[] deviceState;
+  private final FileStore base;
+  private final FileChannel basePages;
+  private final @Nullable FileStore hot;
+  private final @Nullable FileChannel hotPages;
+  private final @Nullable Profile profile;
+
+  private Image(Path directory, ImageFiles files) throws IOException {
+    this.directory = directory;
+    this.files = files;
+    deviceState = read(files.deviceState());
+    base = store(files.base());
+    hot = files.hot() == null ? null : store(files.hot());
+    profile = files.profile() == null ? null : profile(files.profile());
+    basePages = FileChannel.open(base.file(), StandardOpenOption.READ);
+    try {
+      hotPages = hot == null ? null : FileChannel.open(hot.file(), StandardOpenOption.READ);
+    } catch (IOException e) {
+      try (basePages) {
+        throw e;
+      }
+    }
+  }
 
   /**
    * Opens and verifies an image.
    *
    * @throws CorruptImageException if it is damaged or of a version that this program does not read
+   * @throws NoSuchFileException if there is no such directory
    */
   public static Image open(Path directory) throws IOException {
-    throw new UnsupportedOperationException();
+    if (!Files.isDirectory(directory)) {
+      throw new NoSuchFileException(directory.toString(), null, "there is no such image");
+    }
+    ImageFiles files = manifest(directory);
+    while (true) {
+      try {
+        return new Image(directory, files);
+      } catch (NoSuchFileException missing) {
+        // Somebody has attached a profile between the two steps; or the image is damaged.
+        ImageFiles now = manifest(directory);
+        if (now.generation() == files.generation()) {
+          throw new CorruptImageException(missing.getFile() + " is missing", missing);
+        }
+        files = now;
+      }
+    }
+  }
+
+  private static ImageFiles manifest(Path directory) throws IOException {
+    Path file = directory.resolve(ImageFiles.MANIFEST);
+    try {
+      long bytes = Files.size(file);
+      if (bytes > ManifestFile.MAX_BYTES) {
+        throw new CorruptImageException(
+            file + " has " + bytes + " bytes, at most " + ManifestFile.MAX_BYTES + " expected");
+      }
+      return ManifestFile.decode(Files.readAllBytes(file));
+    } catch (NoSuchFileException missing) {
+      throw new CorruptImageException(
+          directory + " is not an image: it has no " + ImageFiles.MANIFEST, missing);
+    } catch (DataFormatException damaged) {
+      throw corrupt(file, damaged);
+    }
+  }
+
+  private byte[] read(ImageFiles.Blob blob) throws IOException {
+    Path file = directory.resolve(blob.name());
+    expectBytes(file, blob.bytes());
+    if (blob.bytes() > MAX_BLOB_BYTES) {
+      throw new CorruptImageException(
+          file + " has " + blob.bytes() + " bytes, at most " + MAX_BLOB_BYTES + " expected");
+    }
+    byte[] content = Files.readAllBytes(file);
+    int crc = ImageFiles.crc32c(content);
+    if (crc != blob.crc32c()) {
+      throw new CorruptImageException(
+          "%s: checksum %08x expected, %08x found".formatted(file, blob.crc32c(), crc));
+    }
+    return content;
+  }
+
+  private FileStore store(ImageFiles.Store store) throws IOException {
+    Path pageFile = directory.resolve(store.pageFile());
+    expectBytes(pageFile, store.pageFileBytes());
+    byte[] content = read(store.index());
+    try {
+      return new FileStore(
+          pageFile,
+          StoreIndex.decode(content, files.manifest().memory().pages(), store.pageFileBytes()));
+    } catch (DataFormatException damaged) {
+      throw corrupt(directory.resolve(store.index().name()), damaged);
+    }
+  }
+
+  private Profile profile(ImageFiles.Blob blob) throws IOException {
+    byte[] content = read(blob);
+    try {
+      return ProfileFile.decode(content, files.manifest().memory().pages());
+    } catch (DataFormatException damaged) {
+      throw corrupt(directory.resolve(blob.name()), damaged);
+    }
+  }
+
+  private static void expectBytes(Path file, long expected) throws IOException {
+    long bytes = Files.size(file);
+    if (bytes != expected) {
+      throw new CorruptImageException(file + " has " + bytes + " bytes, " + expected + " expected");
+    }
+  }
+
+  private static CorruptImageException corrupt(Path file, DataFormatException damaged) {
+    return new CorruptImageException(file + ": " + damaged.getMessage(), damaged);
   }
 
   public Path directory() {
-    throw new UnsupportedOperationException();
+    return directory;
   }
 
   public Manifest manifest() {
-    throw new UnsupportedOperationException();
+    return files.manifest();
   }
 
   public MemoryMap memory() {
     return manifest().memory();
   }
 
-  /** The VMM's opaque device state. */
-  public byte[] deviceState() throws IOException {
-    throw new UnsupportedOperationException();
+  /** The VMM's opaque device state; a copy. */
+  public byte[] deviceState() {
+    return deviceState.clone();
   }
 
-  /** Every page that is not zero, in guest-physical order. */
+  /** Every page that is not zero, in the order in which it was saved (guest-physical). */
   public PageStore base() {
-    throw new UnsupportedOperationException();
+    return base;
   }
 
   /** The working set in first-touch order: present once a profile was attached. */
   public Optional<PageStore> hot() {
-    throw new UnsupportedOperationException();
+    return Optional.ofNullable(hot);
   }
 
   public Optional<Profile> profile() {
-    throw new UnsupportedOperationException();
+    return Optional.ofNullable(profile);
+  }
+
+  /** Reads single pages, for one thread; to be used while this image is open. */
+  public PageReader newPageReader() {
+    return new PageReader(base, basePages);
+  }
+
+  /**
+   * Reads, checks and decodes every block of every store, and compares the hot copy with the base.
+   *
+   * @param progress is told from time to time, on this thread
+   * @throws CorruptImageException at the first damaged block; names its file and offset
+   */
+  public ImageSummary verify(Progress progress) throws IOException {
+    return new Verification(this, progress).run();
+  }
+
+  /** Hears how far a long operation has come. */
+  @FunctionalInterface
+  public interface Progress {
+    void update(long doneBytes, long totalBytes);
   }
 
   /**
    * Stores a profile with the image, together with a copy of its pages in first-touch order, in
    * place of any earlier one; atomic and durable.
+   *
+   * @throws IllegalArgumentException if the profile names a page that the guest does not have, or a
+   *     page twice
+   * @throws IOException if another process is just doing the same, or the disk is full; the image
+   *     is then as before
    */
   public static void attach(Path directory, Profile profile) throws IOException {
-    throw new UnsupportedOperationException();
+    ProfileAttachment.attach(directory, profile);
+  }
+
+  ImageFiles files() {
+    return files;
+  }
+
+  FileStore baseStore() {
+    return base;
+  }
+
+  @Nullable FileStore hotStore() {
+    return hot;
+  }
+
+  FileChannel basePages() {
+    return basePages;
+  }
+
+  @Nullable FileChannel hotPages() {
+    return hotPages;
   }
 
   @Override
-  public void close() {}
+  public void close() throws IOException {
+    try (basePages;
+        hotPages) {
+      // both, whatever happens to the first
+    }
+  }
 }

@@ -3,21 +3,58 @@ package org.rekindle.image;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Creates an image: pages as they come, then device state, then {@link #commit}. Closing without a
  * commit leaves nothing behind.
+ *
+ * <p>For one thread. The caller's thread looks for zero and identical pages and copies the others;
+ * a second thread compresses and writes them.
  */
 public final class ImageWriter implements AutoCloseable {
-  private ImageWriter() {}
+  private static final MemorySegment ZEROS =
+      MemorySegment.ofArray(new long[MemoryMap.PAGE_BYTES / Long.BYTES]).asReadOnly();
 
   /**
    * How an image is laid out.
    *
+   * @param codec what to try first; a block that does not shrink is stored raw
    * @param blockPages pages of a locality block: 1 to 256
    */
   public record Options(Codec codec, int blockPages) {
-    public static final Options DEFAULT = new Options(Codec.ZSTD, 16);
+    public static final Options DEFAULT = new Options(Codec.LZ4, 16);
+
+    public Options {
+      if (blockPages < 1 || blockPages > 256) {
+        throw new IllegalArgumentException("a block has 1 to 256 pages: " + blockPages);
+      }
+    }
+  }
+
+  private final PartialDirectory directory;
+  private final MemoryMap memory;
+  private final Options options;
+  private final StorePipeline pages;
+  private final KnownPages known = new KnownPages();
+  private final int[] slotOfPage;
+  private byte @Nullable [] deviceState;
+
+  private ImageWriter(PartialDirectory directory, MemoryMap memory, Options options)
+      throws IOException {
+    this.directory = directory;
+    this.memory = memory;
+    this.options = options;
+    slotOfPage = new int[memory.pages()];
+    Arrays.fill(slotOfPage, StoreIndex.NONE);
+    pages =
+        new StorePipeline(
+            new StoreWriter(
+                directory.path().resolve(ImageFiles.BASE_PAGES),
+                options.codec(),
+                options.blockPages()),
+            options.blockPages());
   }
 
   /**
@@ -27,32 +64,84 @@ public final class ImageWriter implements AutoCloseable {
    */
   public static ImageWriter create(Path directory, MemoryMap memory, Options options)
       throws IOException {
-    throw new UnsupportedOperationException();
+    ImageFiles.checkSize(memory);
+    PartialDirectory partial = PartialDirectory.create(directory);
+    try {
+      return new ImageWriter(partial, memory, options);
+    } catch (IOException | RuntimeException | Error e) {
+      try (partial) {
+        throw e;
+      }
+    }
   }
 
   /**
    * Adds a page; the last one given for a page number counts. Pages never given are zero.
    *
    * @param data memory that holds the page at {@code offset}; no longer looked at when this returns
+   * @throws IOException if writing this page or an earlier one has failed; says where and why
    */
   public void page(int page, MemorySegment data, long offset) throws IOException {
-    throw new UnsupportedOperationException();
+    pages.check();
+    if (isZero(data, offset)) {
+      slotOfPage[page] = StoreIndex.NONE;
+      return;
+    }
+    int next = known.slots();
+    int slot = known.slotOf(data, offset);
+    if (slot == next) {
+      pages.page(data, offset);
+    }
+    slotOfPage[page] = slot;
+  }
+
+  private static boolean isZero(MemorySegment data, long offset) {
+    return MemorySegment.mismatch(
+            data, offset, offset + MemoryMap.PAGE_BYTES, ZEROS, 0, MemoryMap.PAGE_BYTES)
+        == -1;
   }
 
   /** Says that a page is zero (needed only where it was given before). */
   public void zero(int page) throws IOException {
-    throw new UnsupportedOperationException();
+    pages.check();
+    slotOfPage[page] = StoreIndex.NONE;
   }
 
   public void deviceState(byte[] state) throws IOException {
-    throw new UnsupportedOperationException();
+    pages.check();
+    deviceState = state.clone();
   }
 
-  /** Makes everything durable and gives the image its name. */
+  /**
+   * Makes everything durable and gives the image its name.
+   *
+   * @throws IllegalArgumentException if the manifest describes other memory than was given at first
+   */
   public void commit(Manifest manifest) throws IOException {
-    throw new UnsupportedOperationException();
+    if (!manifest.memory().equals(memory)) {
+      throw new IllegalArgumentException(
+          "the manifest has memory " + manifest.memory() + ", the image " + memory);
+    }
+    StoreIndex index = new StoreIndex(pages.finish(), slotOfPage);
+    ImageFiles.Store base =
+        ImageFiles.writeIndex(
+            directory.path(), index, ImageFiles.BASE_PAGES, ImageFiles.BASE_INDEX, options);
+    ImageFiles.Blob device =
+        ImageFiles.write(
+            directory.path(),
+            ImageFiles.DEVICE_STATE,
+            deviceState == null ? new byte[0] : deviceState);
+    Durable.write(
+        directory.path().resolve(ImageFiles.MANIFEST),
+        ManifestFile.encode(new ImageFiles(manifest, 0, device, base, null, null)));
+    directory.commit();
   }
 
+  /** Ends the writing thread and, unless the image was committed, deletes what was written. */
   @Override
-  public void close() throws IOException {}
+  public void close() throws IOException {
+    try (directory) {
+      pages.close();
+    }
+  }
 }

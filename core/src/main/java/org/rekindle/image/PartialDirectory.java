@@ -1,0 +1,77 @@
+package org.rekindle.image;
+
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.stream.Stream;
+
+/**
+ * A directory that comes into being whole or not at all: it is filled as {@code .NAME.partial-XXXX}
+ * beside its final place and renamed when all of it is durable.
+ */
+final class PartialDirectory implements AutoCloseable {
+  private final Path target;
+  private final Path partial;
+  private boolean committed;
+
+  private PartialDirectory(Path target, Path partial) {
+    this.target = target;
+    this.partial = partial;
+  }
+
+  static PartialDirectory create(Path directory) throws IOException {
+    Path target = directory.toAbsolutePath().normalize();
+    Path parent = target.getParent();
+    Path name = target.getFileName();
+    if (parent == null || name == null) {
+      throw new IOException(directory + " cannot be an image: it is a root directory");
+    }
+    refuseExisting(target);
+    Files.createDirectories(parent);
+    return new PartialDirectory(
+        target, Files.createTempDirectory(parent, "." + name + ".partial-"));
+  }
+
+  Path path() {
+    return partial;
+  }
+
+  Path target() {
+    return target;
+  }
+
+  void commit() throws IOException {
+    refuseExisting(target);
+    Durable.syncDirectory(partial);
+    Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    committed = true;
+    Path parent = target.getParent();
+    if (parent != null) {
+      Durable.syncDirectory(parent);
+    }
+  }
+
+  private static void refuseExisting(Path target) throws FileAlreadyExistsException {
+    if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      throw new FileAlreadyExistsException(
+          target.toString(), null, "it exists already; remove it or choose another name");
+    }
+  }
+
+  /** Deletes the directory unless it has been committed. */
+  @Override
+  public void close() throws IOException {
+    if (committed || !Files.exists(partial)) {
+      return;
+    }
+    try (Stream<Path> files = Files.list(partial)) { // an image has no directories inside
+      for (Path file : files.toList()) {
+        Files.deleteIfExists(file);
+      }
+    }
+    Files.deleteIfExists(partial);
+  }
+}
