@@ -100,8 +100,9 @@ final class Pager implements FaultSink {
 
   /** One cycle; false if there was nothing to do. */
   boolean doWork() throws IOException {
-    int before = claims.claimed();
-    int waiting = faults.size();
+    int claimedBefore = claims.claimed();
+    int faultsBefore = faults.size();
+    boolean startedNow = start();
     if (!guest.drainFaults(this)) {
       gone = true;
       return false;
@@ -113,8 +114,12 @@ final class Pager implements FaultSink {
     if (guest.flush()) {
       faults.served(System.nanoTime(), log);
     }
-    boolean advanced = advance();
-    return advanced || placedBatch || claims.claimed() != before || faults.size() != waiting;
+    boolean finishedNow = finish();
+    return startedNow
+        || finishedNow
+        || placedBatch
+        || claims.claimed() != claimedBefore
+        || faults.size() != faultsBefore;
   }
 
   /** Waits until there may be something to do. */
@@ -356,28 +361,34 @@ final class Pager implements FaultSink {
     boolean demanded = cause == Cause.DEMAND || cause == Cause.DEMAND_ZERO;
     Placement outcome = guest.place(page, data, offset, demanded);
     while (outcome == Placement.RETRY) {
-      guest.drainFaults(this); // only notes them; they are served in the next cycle
+      guest.flush(); // room comes from what was placed before,
+      guest.drainFaults(this); // a quiet address space from reading its events (served next cycle)
       outcome = guest.place(page, data, offset, demanded);
     }
     tally.placed(cause, data == null);
     faults.placed(page, demanded ? cause : Cause.LATE);
   }
 
-  /** Starts the guest when the plan says so, and ends the restore when every page is in. */
-  private boolean advance() throws IOException {
-    if (!running && mayStart()) {
-      guest.start();
-      running = true;
-      startedNs = System.nanoTime();
-      return true;
+  /** Starts the guest when the plan says so. */
+  private boolean start() throws IOException {
+    if (running || !mayStart()) {
+      return false;
     }
-    if (running && claims.complete() && !finishing && guest.flush()) {
-      allInNs = System.nanoTime();
-      finishing = true;
-      guest.finish();
-      return true;
+    guest.start();
+    running = true;
+    startedNs = System.nanoTime();
+    return true;
+  }
+
+  /** Ends the restore when every page is in. */
+  private boolean finish() throws IOException {
+    if (!running || finishing || !claims.complete()) {
+      return false;
     }
-    return false;
+    allInNs = System.nanoTime();
+    finishing = true;
+    guest.finish();
+    return true;
   }
 
   private boolean mayStart() {

@@ -1,0 +1,147 @@
+package org.rekindle.restore;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.MemoryMap;
+
+/**
+ * A guest in the test's own memory: one virtual CPU that touches pages in a given order and stops
+ * at each that is missing. Checks what every guest requires: no page twice, right contents, nothing
+ * after the end.
+ */
+class ScriptedGuest implements Guest {
+  private final MemoryMap memory;
+  private final IntFunction<byte[]> expected;
+  private final int[] touches;
+  private final Semaphore wakes = new Semaphore(0);
+  final BitSet present = new BitSet();
+  final List<Integer> placedInOrder = new ArrayList<>();
+  final List<Integer> faulted = new ArrayList<>();
+  int presentAtStart = -1;
+
+  /** The VMM dies when so many pages are in. */
+  int diesAt = Integer.MAX_VALUE;
+
+  /**
+   * Every so many placements are refused once, as a userfaultfd does while the address space
+   * changes.
+   */
+  int retryEvery = Integer.MAX_VALUE;
+
+  private int placements;
+  private int next;
+  private int asked = -1;
+  private boolean started;
+  private boolean finished;
+
+  ScriptedGuest(MemoryMap memory, IntFunction<byte[]> expected, int... touches) {
+    this.memory = memory;
+    this.expected = expected;
+    this.touches = touches;
+  }
+
+  @Override
+  public MemoryMap memory() {
+    return memory;
+  }
+
+  @Override
+  public int batchPages() {
+    return 8;
+  }
+
+  @Override
+  public void start() {
+    assertThat(started).as("started twice").isFalse();
+    started = true;
+    presentAtStart = present.cardinality();
+  }
+
+  @Override
+  public boolean drainFaults(FaultSink sink) {
+    if (present.cardinality() >= diesAt) {
+      return false;
+    }
+    while (started && next < touches.length && present.get(touches[next])) {
+      next++;
+    }
+    if (started && next < touches.length && asked != touches[next]) {
+      asked = touches[next];
+      faulted.add(asked);
+      sink.fault(asked, System.nanoTime(), 0, false);
+      sink.fault(asked, System.nanoTime(), 1, false); // QEMU asks again for a second virtual CPU
+    }
+    return true;
+  }
+
+  @Override
+  public boolean ready() {
+    return true;
+  }
+
+  @Override
+  public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demanded) {
+    assertThat(finished).as("placed after the end").isFalse();
+    if (++placements % retryEvery == 0) {
+      return Placement.RETRY;
+    }
+    assertThat(present.get(page)).as("page %d placed twice", page).isFalse();
+    byte[] bytes =
+        data == null
+            ? new byte[MemoryMap.PAGE_BYTES]
+            : data.asSlice(offset, MemoryMap.PAGE_BYTES).toArray(ValueLayout.JAVA_BYTE);
+    assertThat(bytes).as("page %d", page).isEqualTo(expected.apply(page));
+    present.set(page);
+    placedInOrder.add(page);
+    return Placement.PLACED;
+  }
+
+  @Override
+  public boolean flush() {
+    return true;
+  }
+
+  @Override
+  public void finish() {
+    assertThat(present.cardinality()).as("pages at the end").isEqualTo(memory.pages());
+    finished = true;
+  }
+
+  @Override
+  public boolean finished() {
+    return finished;
+  }
+
+  @Override
+  public void await(long timeoutNs) {
+    try {
+      if (wakes.tryAcquire(timeoutNs, TimeUnit.NANOSECONDS)) {
+        wakes.drainPermits();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void wake() {
+    wakes.release();
+  }
+
+  @Override
+  public long firstInstructionNs() {
+    return -1;
+  }
+
+  @Override
+  public void close() {}
+}
