@@ -1,0 +1,213 @@
+package org.rekindle.lab;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.responsiveness.ResponsivenessClass;
+import org.rekindle.responsiveness.StallScope;
+import org.rekindle.responsiveness.StallTimeline;
+import org.rekindle.responsiveness.SteadyState;
+import org.rekindle.responsiveness.TtrCurve.Vertex;
+
+/**
+ * One restore, measured: an element of {@code runs} in results.json. What is not known is null.
+ *
+ * <p>Every time is in milliseconds since the restore command. The meaning of each member is in
+ * docs/formats/results.md, under the name that it has in the file.
+ */
+public record RunResult(
+    Condition condition,
+    Progress progress,
+    Responsiveness responsiveness,
+    Paging paging,
+    Evidence evidence) {
+
+  /** A run without anything measured yet: what was tried, and nothing else. */
+  public static RunResult of(Condition condition) {
+    return new RunResult(
+        condition, Progress.UNKNOWN, Responsiveness.UNKNOWN, Paging.UNKNOWN, Evidence.NONE);
+  }
+
+  public RunResult with(Progress measured) {
+    return new RunResult(condition, measured, responsiveness, paging, evidence);
+  }
+
+  public RunResult with(Responsiveness measured) {
+    return new RunResult(condition, progress, measured, paging, evidence);
+  }
+
+  public RunResult with(Paging measured) {
+    return new RunResult(condition, progress, responsiveness, measured, evidence);
+  }
+
+  public RunResult with(Evidence collected) {
+    return new RunResult(condition, progress, responsiveness, paging, collected);
+  }
+
+  /**
+   * What was restored how. Runs that differ in {@code repetition} only are repetitions of one
+   * another.
+   *
+   * @param guest the guest in a few words, such as {@code "1 GiB Linux, 1 vCPU, pc"}
+   * @param strategy {@code "eager"}, {@code "lazy"}, {@code "working-set"}, {@code "adaptive"} or
+   *     the name of a peer, such as {@code "stock QEMU"}
+   * @param storage the storage condition in a few words, such as {@code "disk, 100 MB/s"}
+   * @param repetition from 1
+   */
+  public record Condition(String guest, String strategy, String storage, int repetition) {
+    public Condition {
+      if (guest.isBlank() || strategy.isBlank() || storage.isBlank() || repetition < 1) {
+        throw new IllegalArgumentException(
+            "a run names its guest, strategy and storage, and repetitions count from 1");
+      }
+    }
+  }
+
+  /**
+   * How the guest came back, seen from outside.
+   *
+   * @param allInMs when the last page was in
+   * @param steadyState the heartbeat before the save
+   * @param beatsMs when each heartbeat after the restore was seen
+   */
+  public record Progress(
+      @Nullable Double firstInstructionMs,
+      @Nullable Double firstHeartbeatMs,
+      @Nullable Double backToNormalMs,
+      @Nullable Double allInMs,
+      @Nullable SteadyState steadyState,
+      List<Double> beatsMs) {
+    static final Progress UNKNOWN = new Progress(null, null, null, null, null, List.of());
+
+    public Progress {
+      beatsMs = List.copyOf(beatsMs);
+    }
+  }
+
+  /**
+   * What the stalls mean.
+   *
+   * @param ttrMs TTR(w,u) under keys such as {@code "1s@0.9"}: every combination of {@link
+   *     #WINDOWS} and {@link #UTILISATIONS}
+   * @param ttrCurve for each window, the whole curve as points
+   */
+  public record Responsiveness(
+      @Nullable StallScope stallScope,
+      Map<String, @Nullable Double> ttrMs,
+      Map<String, List<Vertex>> ttrCurve) {
+    /** The windows of VEE'11, which are Miller's three times: name in keys, and length in ns. */
+    public static final Map<String, Long> WINDOWS = windows();
+
+    /** The utilisations that have a number of their own. */
+    public static final List<String> UTILISATIONS =
+        List.of("0.1", "0.5", "0.6", "0.7", "0.8", "0.9", "0.95", "0.99");
+
+    /**
+     * The curves are stored to a thousandth of the time: less than a pixel in any plot of them, and
+     * at most 2,000 points however many faults there were.
+     */
+    private static final double CURVE_TOLERANCE = 0.001;
+
+    static final Responsiveness UNKNOWN = new Responsiveness(null, unknown(), Map.of());
+
+    /** All that a timeline says. */
+    public static Responsiveness of(StallTimeline timeline) {
+      Map<String, @Nullable Double> ttrMs = new LinkedHashMap<>();
+      Map<String, List<Vertex>> curves = new LinkedHashMap<>();
+      WINDOWS.forEach((window, windowNs) -> {
+        var curve = timeline.ttr(windowNs);
+        for (String utilisation : UTILISATIONS) {
+          double u = Double.parseDouble(utilisation);
+          ttrMs.put(window + "@" + utilisation, curve.ttrNs(u) / 1e6);
+        }
+        curves.put(window, curve.vertices(CURVE_TOLERANCE));
+      });
+      return new Responsiveness(timeline.scope(), ttrMs, curves);
+    }
+
+    /** How the wait for 90 % of every second feels: the class of TTR(1 s, 0.9). */
+    public Optional<ResponsivenessClass> responsivenessClass() {
+      return Optional.ofNullable(ttrMs.get("1s@0.9"))
+          .map(ms -> ResponsivenessClass.of(Math.round(ms * 1e6)));
+    }
+
+    private static Map<String, Long> windows() {
+      Map<String, Long> windows = new LinkedHashMap<>();
+      windows.put("0.1s", 100_000_000L);
+      windows.put("1s", 1_000_000_000L);
+      windows.put("10s", 10_000_000_000L);
+      return java.util.Collections.unmodifiableMap(windows);
+    }
+
+    private static Map<String, @Nullable Double> unknown() {
+      Map<String, @Nullable Double> ttrMs = new LinkedHashMap<>();
+      for (String window : WINDOWS.keySet()) {
+        for (String utilisation : UTILISATIONS) {
+          ttrMs.put(window + "@" + utilisation, null);
+        }
+      }
+      return ttrMs;
+    }
+  }
+
+  /**
+   * What the pager did.
+   *
+   * @param demandFaults faults that waited for a page to be brought
+   * @param lateFaults faults that waited for a page which was already on its way
+   * @param zeroPagesPlaced pages of zeros, which cost no read
+   * @param bytesRead bytes of page data read from storage
+   * @param reads in how many reads
+   * @param pagesPrefetched pages that the plan brought before anybody asked
+   * @param pagesPrefetchedUsed those of them that the guest touched later
+   */
+  public record Paging(
+      @Nullable Long demandFaults,
+      @Nullable Long lateFaults,
+      @Nullable Long zeroPagesPlaced,
+      @Nullable Long bytesRead,
+      @Nullable Long reads,
+      @Nullable Long pagesPrefetched,
+      @Nullable Long pagesPrefetchedUsed) {
+    static final Paging UNKNOWN = new Paging(null, null, null, null, null, null, null);
+
+    /**
+     * Share of the pages the guest needed that prefetch had brought: used / (used + demand faults).
+     */
+    public @Nullable Double coverage() {
+      if (pagesPrefetchedUsed == null || demandFaults == null) {
+        return null;
+      }
+      long needed = pagesPrefetchedUsed + demandFaults;
+      return needed == 0 ? null : (double) pagesPrefetchedUsed / needed;
+    }
+
+    /** Share of the prefetched pages that the guest needed. */
+    public @Nullable Double precision() {
+      return pagesPrefetchedUsed == null || pagesPrefetched == null || pagesPrefetched == 0
+          ? null
+          : (Double) ((double) pagesPrefetchedUsed / pagesPrefetched);
+    }
+  }
+
+  /**
+   * What the run can be checked with.
+   *
+   * @param memoryIdentical whether all memory of the guest was found equal to the image
+   * @param faultLog name of the CSV file beside results.json that holds every fault
+   * @param memoryBytes length of each region of guest memory, by name
+   * @param postcopyBlocktimeMs QEMU's own measure of how long virtual CPUs were blocked
+   * @param remark what a reader should know about this run
+   */
+  public record Evidence(
+      @Nullable Boolean memoryIdentical,
+      @Nullable String faultLog,
+      Map<String, Long> memoryBytes,
+      @Nullable String qemuVersion,
+      @Nullable Double postcopyBlocktimeMs,
+      @Nullable String remark) {
+    static final Evidence NONE = new Evidence(null, null, Map.of(), null, null, null);
+  }
+}
