@@ -43,7 +43,7 @@ final class DemoCommand extends Operation {
   private Path out = Path.of("rekindle-demo");
 
   @Override
-  Result run(Cleanup cleanup) {
+  void run(Cleanup cleanup) {
     throw new UnsupportedOperationException("" + out);
   }
 }

@@ -55,7 +55,7 @@ final class ImportCommand extends Operation {
   private @Nullable Path image;
 
   @Override
-  Result run(Cleanup cleanup) {
+  void run(Cleanup cleanup) {
     throw new UnsupportedOperationException(file + " " + image + " " + codec);
   }
 }

@@ -1,7 +1,10 @@
 package org.rekindle.cli;
 
 import java.nio.file.Path;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Image;
+import org.rekindle.image.ImageSummary;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
@@ -36,7 +39,12 @@ final class InspectCommand extends Operation {
   private @Nullable Path image;
 
   @Override
-  Result run(Cleanup cleanup) {
-    throw new UnsupportedOperationException("" + image);
+  void run(Cleanup cleanup) throws Exception {
+    Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
+    ImageSummary summary;
+    try (Progress progress = progress("Verifying")) {
+      summary = opened.verify(progress::bytes);
+    }
+    publish(ImageReport.of(opened, summary));
   }
 }

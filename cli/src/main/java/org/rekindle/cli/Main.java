@@ -1,5 +1,6 @@
 package org.rekindle.cli;
 
+import java.lang.management.ManagementFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -52,6 +53,12 @@ public final class Main implements Runnable {
   @CommandLine.Spec private CommandLine.Model.@org.jspecify.annotations.Nullable CommandSpec spec;
 
   private Main() {}
+
+  /** When the command was given: when this JVM started, on the clock of {@link System#nanoTime}. */
+  static long startNs() {
+    long ageMs = System.currentTimeMillis() - ManagementFactory.getRuntimeMXBean().getStartTime();
+    return System.nanoTime() - ageMs * 1_000_000;
+  }
 
   public static void main(String[] arguments) {
     int status = commandLine().execute(arguments);

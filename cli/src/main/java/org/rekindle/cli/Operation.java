@@ -1,6 +1,5 @@
 package org.rekindle.cli;
 
-import java.io.PrintStream;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +17,7 @@ abstract class Operation implements Callable<Integer> {
   private boolean debug;
 
   /**
-   * What a command has to say at its end.
+   * What came of it.
    *
    * @param text for people, with line ends inside only
    * @param json the same for programs
@@ -26,17 +25,20 @@ abstract class Operation implements Callable<Integer> {
   record Result(String text, Map<String, @Nullable Object> json) {}
 
   /** Does the work; what must not outlive it belongs to {@code cleanup}. */
-  abstract Result run(Cleanup cleanup) throws Exception;
+  abstract void run(Cleanup cleanup) throws Exception;
 
   @Override
   public final Integer call() throws Exception {
-    Result result;
     try (Cleanup cleanup = new Cleanup()) {
-      result = run(cleanup);
+      run(cleanup);
     }
+    return 0;
+  }
+
+  /** Prints what came out; once. */
+  final void publish(Result result) {
     System.out.println(json ? Json.pretty(result.json()) : result.text());
     System.out.flush();
-    return 0;
   }
 
   /** Tells people what is going on. */
@@ -44,9 +46,9 @@ abstract class Operation implements Callable<Integer> {
     System.err.println(line);
   }
 
-  /** Where the program's own text and that of a guest's console may go. */
-  final PrintStream textOut() {
-    return json ? System.err : System.out;
+  /** Whether stdout is for one JSON document alone. */
+  final boolean json() {
+    return json;
   }
 
   /** A progress line; use it by one thread and close it. */

@@ -1,9 +1,23 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.qemu.QemuIncoming;
+import org.rekindle.guest.qemu.QemuProcess;
+import org.rekindle.image.Image;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.restore.GuestGoneException;
+import org.rekindle.restore.Outcome;
+import org.rekindle.restore.Recording;
+import org.rekindle.restore.Restore;
+import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -23,18 +37,19 @@ import picocli.CommandLine.Parameters;
         Later restores prefetch in that order. The machine itself is never touched, and a later \
         recording takes the place of an earlier one.
 
-        The clone must not write where the machine writes: give it throw-away disks \
-        (-snapshot, or overlays). Its network is cut off (network back ends are taken from \
-        the command) unless --allow-network says otherwise.
+        The clone cannot harm the machine: its disks are throw-away (-snapshot is added), \
+        its user network is cut off, and a command with anything else that reaches outside \
+        (bridges, shared folders, real devices) is refused by name. --allow-network leaves \
+        networks as they are. What the clone writes to its consoles is dropped.
         """,
     footer =
         """
 
         Example
-          rekindle record vm.rekindle -- qemu-system-x86_64 -m 1G ... -snapshot
+          rekindle record vm.rekindle -- qemu-system-x86_64 -m 1G ...
 
         Watch for longer (a machine that does its work in bursts)
-          rekindle record --for 30s vm.rekindle -- qemu-system-x86_64 -m 1G ... -snapshot
+          rekindle record --for 30s vm.rekindle -- qemu-system-x86_64 -m 1G ...
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -70,7 +85,46 @@ final class RecordCommand extends Operation implements RunsQemu {
   private List<String> qemu = List.of();
 
   @Override
-  Result run(Cleanup cleanup) {
-    throw new UnsupportedOperationException(time + " " + allowNetwork + " " + image + " " + qemu);
+  void run(Cleanup cleanup) throws Exception {
+    Path directory = Objects.requireNonNull(image);
+    SavedQemu saved = SavedQemu.open(directory, cleanup);
+    QemuProcess clone =
+        cleanup.own(QemuProcess.startClone(qemu, allowNetwork, QemuProcess.Console.NONE));
+    QemuIncoming incoming = saved.into(clone, cleanup);
+    Restore restore =
+        new Restore(saved.image(), incoming.guest(), Strategy.recording(saved.image()));
+    Outcome outcome;
+    try (Progress progress = progress("Recording")) {
+      outcome = PagerThread.run(restore, time.toNanos(), 0, progress);
+    } catch (GuestGoneException gone) {
+      throw clone.explain("the clone ended while it was watched");
+    }
+    Profile profile = Recording.profile(outcome);
+    if (profile.size() == 0) {
+      throw new IOException(
+          "the clone touched no page in "
+              + Figures.time(time.toNanos())
+              + "; watch for longer with --for");
+    }
+    Image.attach(directory, profile);
+    publish(result(profile));
+  }
+
+  private static Result result(Profile profile) {
+    long bytes = (long) profile.size() * MemoryMap.PAGE_BYTES;
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("pages", profile.size());
+    json.put("bytes", bytes);
+    json.put("horizonMs", profile.horizonNs() / 1e6);
+    json.put("lastTouchMs", profile.touchNs(profile.size() - 1) / 1e6);
+    return new Result(
+        "recorded a working set of "
+            + Figures.count(profile.size())
+            + " pages ("
+            + Figures.bytes((double) bytes)
+            + "), touched within "
+            + Figures.time(profile.touchNs(profile.size() - 1))
+            + " of the guest's own time",
+        json);
   }
 }

@@ -44,7 +44,7 @@ final class ReportCommand extends Operation {
   private Path output = Path.of("report.html");
 
   @Override
-  Result run(Cleanup cleanup) {
+  void run(Cleanup cleanup) {
     throw new UnsupportedOperationException(results + " " + output);
   }
 }

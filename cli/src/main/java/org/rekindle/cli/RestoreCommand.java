@@ -1,9 +1,22 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.qemu.Blocktime;
+import org.rekindle.guest.qemu.QemuIncoming;
+import org.rekindle.guest.qemu.QemuProcess;
+import org.rekindle.image.Image;
+import org.rekindle.restore.GuestGoneException;
+import org.rekindle.restore.Outcome;
+import org.rekindle.restore.Plan;
+import org.rekindle.restore.Recording;
+import org.rekindle.restore.Restore;
+import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -30,7 +43,10 @@ import picocli.CommandLine.Spec;
           working-set  the recorded working set first, then start, then as lazy
           adaptive     start at once, demand first, the working set in first-touch order
                        while the guest runs, then the rest at full speed
-        Without a profile ('rekindle record') the last two have nothing to go by and say so.
+        working-set needs a profile ('rekindle record'); adaptive is better with one.
+
+        QEMU has your terminal, as if you had started it yourself, except with --json or \
+        --detach. Times are counted from this command on.
         """,
     footer =
         """
@@ -58,8 +74,8 @@ final class RestoreCommand extends Operation implements RunsQemu {
       names = "--strategy",
       paramLabel = "NAME",
       defaultValue = "adaptive",
-      converter = Strategy.Converter.class,
-      completionCandidates = Strategy.Labels.class,
+      converter = StrategyName.class,
+      completionCandidates = StrategyName.Labels.class,
       description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
   private Strategy strategy = Strategy.ADAPTIVE;
 
@@ -88,7 +104,11 @@ final class RestoreCommand extends Operation implements RunsQemu {
 
   @Option(
       names = "--record",
-      description = "Store what this restore sees as the image's new working set profile.")
+      description =
+          """
+          Store what this restore sees with the profile: pages that the guest waited for are \
+          added at the time of their touch.\
+          """)
   private boolean record;
 
   @Option(
@@ -114,10 +134,58 @@ final class RestoreCommand extends Operation implements RunsQemu {
   private List<String> qemu = List.of();
 
   @Override
-  Result run(Cleanup cleanup) {
+  void run(Cleanup cleanup) throws Exception {
     checkOptions();
-    throw new UnsupportedOperationException(
-        strategy + " " + budget + " " + fillPagesPerSecond + " " + record + detach + image);
+    Path directory = Objects.requireNonNull(image);
+    SavedQemu saved = SavedQemu.open(directory, cleanup);
+    Plan plan = strategy.plan(saved.image(), options(saved.image()));
+    if (strategy == Strategy.ADAPTIVE && saved.image().profile().isEmpty()) {
+      say("no working set profile in " + directory + "; 'rekindle record' makes restores faster");
+    }
+    if (qmp != null) {
+      restore(saved, saved.into(qmp, cleanup), plan);
+      return;
+    }
+    QemuProcess process = cleanup.own(QemuProcess.startForRestore(qemu, console()));
+    QemuIncoming incoming = saved.into(process, cleanup);
+    try {
+      restore(saved, incoming, plan);
+    } catch (GuestGoneException gone) {
+      throw process.explain("QEMU ended before all memory was in");
+    }
+    incoming.close();
+    if (detach) {
+      process.release();
+    } else if (process.waitFor() != 0) {
+      throw process.explain("QEMU ran on, and ended");
+    }
+  }
+
+  private Strategy.Options options(Image opened) {
+    int profilePages = opened.profile().map(Profile::size).orElse(0);
+    return new Strategy.Options(fillPagesPerSecond, budget.of(profilePages));
+  }
+
+  /** The user's terminal is the guest's, unless a program reads our output or we leave. */
+  private QemuProcess.Console console() {
+    return json() || detach ? QemuProcess.Console.NONE : QemuProcess.Console.OURS;
+  }
+
+  private void restore(SavedQemu saved, QemuIncoming incoming, Plan plan)
+      throws IOException, InterruptedException {
+    Restore restore = new Restore(saved.image(), incoming.guest(), plan);
+    Outcome outcome;
+    try (Progress progress = progress("Restoring")) {
+      outcome = PagerThread.run(restore, Long.MAX_VALUE, saved.image().memory().pages(), progress);
+    }
+    Optional<Blocktime> blocktime = incoming.blocktime();
+    if (record) {
+      Profile seen = Recording.profile(outcome);
+      Image.attach(
+          saved.image().directory(),
+          saved.image().profile().map(known -> known.union(seen)).orElse(seen));
+    }
+    publish(RestoreReport.of(outcome, Main.startNs(), blocktime));
   }
 
   private void checkOptions() {

@@ -78,7 +78,7 @@ final class SaveCommand extends Operation {
   private @Nullable Path image;
 
   @Override
-  Result run(Cleanup cleanup) {
+  void run(Cleanup cleanup) {
     throw new UnsupportedOperationException(qmp + " " + image + " " + then + " " + codec);
   }
 }

@@ -30,9 +30,10 @@ class ArchitectureTest {
   @CsvSource({
     "linux,''",
     "json,''",
-    "workingset,''",
+    "envelope,''",
+    "workingset,envelope",
     "responsiveness,''",
-    "image,workingset linux json",
+    "image,envelope workingset linux json",
     "restore,image workingset linux",
     "guest,restore image workingset linux json",
     "lab,guest restore image workingset responsiveness linux json",

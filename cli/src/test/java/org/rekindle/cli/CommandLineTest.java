@@ -34,7 +34,7 @@ class CommandLineTest {
         "record --for 0s vm.rekindle -- q           | '0s' is not a time",
         "restore vm.rekindle                        | give a QEMU command after --",
         "restore --qmp s vm.rekindle -- q           | not both",
-        "restore --strategy fast vm.rekindle -- q   | none of [eager, lazy, working-set, adaptive]",
+        "restore --strategy fast vm.rekindle -- q   | is none of eager, lazy, working-set, adaptive",
         "restore --prefetch-budget 9X vm.rekindle   | write pages (20000), a size (64M) or a share",
         "restore --prefetch-budget 101% vm.rekindle | write pages (20000), a size (64M) or a share",
         "restore --fill-rate 0 vm.rekindle -- q     | --fill-rate must be positive: 0",

@@ -1,6 +1,11 @@
 package org.rekindle.workingset;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * A working set profile: the pages that a guest touched after it was started, in the order of their
@@ -81,4 +86,28 @@ public final class Profile {
         horizonNs,
         source);
   }
+
+  /**
+   * This profile and what a later run has seen: every page of both, each at the earlier of its
+   * touches. Misses of a restore that prefetched by this profile complete it.
+   */
+  public Profile union(Profile later) {
+    Map<Integer, Touch> touches = new HashMap<>();
+    for (Profile each : List.of(this, later)) {
+      for (int rank = 0; rank < each.size(); rank++) {
+        Touch touch = new Touch(each.page(rank), each.touchNs(rank), each.access(rank));
+        touches.merge(touch.page, touch, (a, b) -> b.atNs < a.atNs ? b : a);
+      }
+    }
+    List<Touch> order = new ArrayList<>(touches.values());
+    order.sort(Comparator.comparingLong(Touch::atNs).thenComparingInt(Touch::page));
+    return new Profile(
+        order.stream().mapToInt(Touch::page).toArray(),
+        order.stream().mapToLong(Touch::atNs).toArray(),
+        order.stream().map(Touch::access).toArray(Access[]::new),
+        Math.max(horizonNs, later.horizonNs),
+        source);
+  }
+
+  private record Touch(int page, long atNs, Access access) {}
 }

@@ -1,0 +1,113 @@
+package org.rekindle.cli;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.qemu.Blocktime;
+import org.rekindle.responsiveness.ResponsivenessClass;
+import org.rekindle.responsiveness.Stall;
+import org.rekindle.responsiveness.StallTimeline;
+import org.rekindle.restore.Cause;
+import org.rekindle.restore.FaultLog;
+import org.rekindle.restore.Outcome;
+
+/** What {@code rekindle restore} tells of a restore that is over. */
+final class RestoreReport {
+  private static final long SECOND_NS = 1_000_000_000;
+
+  /** A point of a TTR curve. */
+  private record Point(String name, long windowNs, double utilisation) {}
+
+  private static final List<Point> POINTS =
+      List.of(
+          new Point("0.1s@0.7", SECOND_NS / 10, 0.7),
+          new Point("0.1s@0.9", SECOND_NS / 10, 0.9),
+          new Point("1s@0.7", SECOND_NS, 0.7),
+          new Point("1s@0.9", SECOND_NS, 0.9),
+          new Point("10s@0.7", 10 * SECOND_NS, 0.7),
+          new Point("10s@0.9", 10 * SECOND_NS, 0.9));
+
+  private RestoreReport() {}
+
+  /**
+   * @param commandNs when the command was given, on the clock of {@link System#nanoTime}
+   * @param blocktime QEMU's own account, where it gives one
+   */
+  static Operation.Result of(Outcome outcome, long commandNs, Optional<Blocktime> blocktime) {
+    StallTimeline stalls = stalls(outcome, commandNs);
+    Map<String, @Nullable Object> ttrMs = new LinkedHashMap<>();
+    for (Point point : POINTS) {
+      ttrMs.put(point.name, ms(stalls.ttr(point.windowNs).ttrNs(point.utilisation)));
+    }
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("strategy", outcome.plan().strategy());
+    json.put("firstInstructionMs", ms(stalls.firstInstructionNs()));
+    json.put("allInMs", ms(outcome.allInNs() - commandNs));
+    json.put("ttrMs", ttrMs);
+    json.put("stallScope", stalls.scope().toString().toLowerCase(Locale.ROOT).replace('_', '-'));
+    json.put("demandFaults", outcome.demandFaults());
+    json.put("bytesRead", outcome.bytesRead());
+    json.put("reads", outcome.reads());
+    Map<String, @Nullable Object> placed = new LinkedHashMap<>();
+    for (Cause cause : Cause.values()) {
+      if (cause != Cause.LATE) {
+        placed.put(
+            cause.toString().toLowerCase(Locale.ROOT).replace('_', '-'),
+            outcome.tally().placed(cause));
+      }
+    }
+    json.put("pagesPlaced", placed);
+    blocktime.ifPresent(time -> {
+      json.put("qemuBlocktimeMs", time.allMs());
+      json.put("qemuVcpuBlocktimeMs", time.vcpuMs());
+    });
+    return new Operation.Result(text(outcome, commandNs, stalls, blocktime), json);
+  }
+
+  private static String text(
+      Outcome outcome, long commandNs, StallTimeline stalls, Optional<Blocktime> blocktime) {
+    long crispNs = stalls.ttr(SECOND_NS).ttrNs(0.9);
+    String text =
+        String.format(
+            Locale.ROOT,
+            """
+            restored (%s)
+              first instruction      after %s
+              at 90 %% of its speed   after %s for good: %s
+              all memory in          after %s
+              waited for pages       %s times; %s of page data read in %s reads\
+            """,
+            outcome.plan().strategy(),
+            Figures.time(stalls.firstInstructionNs()),
+            Figures.time(crispNs),
+            ResponsivenessClass.of(crispNs).words(),
+            Figures.time(outcome.allInNs() - commandNs),
+            Figures.count(outcome.demandFaults()),
+            Figures.bytes((double) outcome.bytesRead()),
+            Figures.count(outcome.reads()));
+    return blocktime
+        .map(time ->
+            text + "\n  QEMU's own count       " + time.allMs() + " ms of all vCPUs blocked")
+        .orElse(text);
+  }
+
+  private static StallTimeline stalls(Outcome outcome, long commandNs) {
+    long startNs = Math.max(outcome.startedNs(), outcome.firstInstructionNs());
+    FaultLog log = outcome.faults();
+    List<Stall> stalls = new ArrayList<>(log.size());
+    for (int i = 0; i < log.size(); i++) {
+      long arrivalNs = log.arrivalNs(i);
+      long servedNs = Math.max(arrivalNs, log.servedNs(i));
+      stalls.add(new Stall(arrivalNs - commandNs, servedNs - commandNs, log.vcpu(i)));
+    }
+    return StallTimeline.of(startNs - commandNs, 0, stalls);
+  }
+
+  private static double ms(long ns) {
+    return Math.round(ns / 1e3) / 1e3;
+  }
+}
