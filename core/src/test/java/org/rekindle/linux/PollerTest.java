@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -84,6 +86,29 @@ class PollerTest {
       long startNs = System.nanoTime();
       assertThat(poller.poll(20_000_000)).isZero();
       assertThat(System.nanoTime() - startNs).isGreaterThanOrEqualTo(20_000_000);
+    }
+  }
+
+  /**
+   * SIGPIPE has a handler in the JVM that does nothing, and ppoll is never restarted after a
+   * handler (signal(7)): each signal makes it answer EINTR.
+   */
+  @Test
+  void signalsDoNotShortenTheWait() throws Exception {
+    long timeoutNs = 300_000_000;
+    String thread = Files.readSymbolicLink(Path.of("/proc/thread-self")).getFileName().toString();
+    try (Poller poller = new Poller(0)) {
+      Process signals =
+          new ProcessBuilder("sh", "-c", "while kill -PIPE " + thread + "; do sleep 0.02; done")
+              .start();
+      try {
+        long startNs = System.nanoTime();
+        assertThat(poller.poll(timeoutNs)).isZero();
+        assertThat(System.nanoTime() - startNs).isGreaterThanOrEqualTo(timeoutNs);
+        assertThat(signals.isAlive()).as("signals kept coming").isTrue();
+      } finally {
+        signals.destroyForcibly().waitFor();
+      }
     }
   }
 
