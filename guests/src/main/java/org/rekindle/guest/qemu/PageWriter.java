@@ -11,24 +11,9 @@ import org.rekindle.image.Region;
  * Writes page records into a {@link FrameQueue}, as PART sections of {@code ram} or, for the
  * preempt channel, as bare records.
  *
- * <pre>
- * record   u64 gpn * 4096 | flags   PAGE or ZERO, with CONTINUE: same region as the record before
- *          u8 length, name          of the region, unless CONTINUE
- *          4096 bytes               of a PAGE;  u8 0 of a ZERO page
- * section  u8 PART, u32 id, records, u64 EOS, u8 FOOTER, u32 id
- * </pre>
- *
  * <p>The first record of a frame always names its region, so frames may overtake each other.
  */
 final class PageWriter {
-  static final long ZERO = 0x02;
-  static final long PAGE = 0x08;
-  static final long EOS = 0x10;
-  static final long CONTINUE = 0x20;
-
-  static final int SECTION_PART = 0x02;
-  static final int SECTION_FOOTER = 0x7e;
-
   /**
    * The section id of {@code ram} in our stream. QEMU numbers the sections of the device state from
    * 0 up, so this one is never among them.
@@ -84,9 +69,12 @@ final class PageWriter {
     if (first) {
       open();
     }
-    long flags = (data == null ? ZERO : PAGE) | (!first && region == lastRegion ? CONTINUE : 0);
+    boolean named = first || region != lastRegion;
+    int flags =
+        (data == null ? StreamFormat.FLAG_ZERO : StreamFormat.FLAG_PAGE)
+            | (named ? 0 : StreamFormat.FLAG_CONTINUE);
     queue.u64((long) gpn * MemoryMap.PAGE_BYTES | flags);
-    if ((flags & CONTINUE) == 0) {
+    if (named) {
       queue.name(names[region]);
       lastRegion = region;
     }
@@ -105,7 +93,7 @@ final class PageWriter {
     queue.begin();
     partPages = 0;
     if (sections) {
-      queue.u8(SECTION_PART);
+      queue.u8(StreamFormat.SECTION_PART);
       queue.u32(RAM_SECTION);
     }
   }
@@ -116,14 +104,14 @@ final class PageWriter {
       return;
     }
     if (sections) {
-      queue.u64(EOS);
+      queue.u64(StreamFormat.FLAG_EOS);
       footer(queue);
     }
     queue.end();
   }
 
   static void footer(FrameQueue queue) {
-    queue.u8(SECTION_FOOTER);
+    queue.u8(StreamFormat.FOOTER);
     queue.u32(RAM_SECTION);
   }
 }

@@ -47,25 +47,6 @@ import org.rekindle.restore.Placement;
  * are the source of.
  */
 public final class PostcopyGuest implements Guest {
-  private static final int FILE_MAGIC = 0x5145_564d; // "QEVM"
-  private static final int FILE_VERSION = 3;
-  private static final int END_OF_FILE = 0x00;
-  private static final int SECTION_START = 0x01;
-  private static final int SECTION_END = 0x03;
-  private static final int CONFIGURATION = 0x07;
-  private static final int COMMAND = 0x08;
-
-  private static final int OPEN_RETURN_PATH = 1;
-  private static final int PING = 2;
-  private static final int POSTCOPY_ADVISE = 3;
-  private static final int POSTCOPY_LISTEN = 4;
-  private static final int POSTCOPY_RUN = 5;
-  private static final int RAM_DISCARD = 6;
-  private static final int PACKAGED = 7;
-
-  private static final long MEM_SIZE = 0x04;
-  private static final int RAM_VERSION = 4;
-
   /** The PINGs of QEMU itself; the last one stands behind the device state in the package. */
   private static final int PING_OPENED = 1;
 
@@ -176,46 +157,46 @@ public final class PostcopyGuest implements Guest {
             + subsections.length
             + REGION_BYTES * memory.regions().size());
     queue.begin();
-    queue.u32(FILE_MAGIC);
-    queue.u32(FILE_VERSION);
-    queue.u8(CONFIGURATION);
+    queue.u32(StreamFormat.MAGIC);
+    queue.u32(StreamFormat.VERSION);
+    queue.u8(StreamFormat.CONFIGURATION);
     queue.u32(machineType.length);
     queue.bytes(machineType);
     queue.bytes(subsections);
-    command(queue, OPEN_RETURN_PATH, 0);
+    command(queue, StreamFormat.COMMAND_OPEN_RETURN_PATH, 0);
     ping(queue, PING_OPENED);
-    command(queue, POSTCOPY_ADVISE, 2 * Long.BYTES);
+    command(queue, StreamFormat.COMMAND_POSTCOPY_ADVISE, 2 * Long.BYTES);
     queue.u64(MemoryMap.PAGE_BYTES); // the sizes of all host pages, or-ed
     queue.u64(MemoryMap.PAGE_BYTES); // the target's page
-    queue.u8(SECTION_START);
+    queue.u8(StreamFormat.SECTION_START);
     queue.u32(PageWriter.RAM_SECTION);
-    queue.name(new byte[] {'r', 'a', 'm'});
+    queue.name(StreamFormat.RAM.getBytes(StandardCharsets.UTF_8));
     queue.u32(0); // instance
-    queue.u32(RAM_VERSION);
-    queue.u64(memory.bytes() | MEM_SIZE);
+    queue.u32(StreamFormat.RAM_VERSION);
+    queue.u64(memory.bytes() | StreamFormat.FLAG_MEM_SIZE);
     List<Region> regions = memory.regions();
     for (int i = 0; i < regions.size(); i++) {
       queue.name(names[i]);
       queue.u64(regions.get(i).bytes());
     }
-    queue.u64(PageWriter.EOS);
+    queue.u64(StreamFormat.FLAG_EOS);
     PageWriter.footer(queue);
     queue.end();
   }
 
   private static void command(FrameQueue queue, int command, int payloadBytes) {
-    queue.u8(COMMAND);
+    queue.u8(StreamFormat.COMMAND);
     queue.u16(command);
     queue.u16(payloadBytes);
   }
 
   private static void ping(FrameQueue queue, int value) {
-    command(queue, PING, Integer.BYTES);
+    command(queue, StreamFormat.COMMAND_PING, Integer.BYTES);
     queue.u32(value);
   }
 
   @Override
-  public void start() {
+  public void start() throws IOException {
     if (started) {
       throw new IllegalStateException("started already");
     }
@@ -226,13 +207,13 @@ public final class PostcopyGuest implements Guest {
     queue.reserve(packageBytes + 1024L);
     queue.begin();
     ping(queue, PING_DISCARDED);
-    command(queue, PACKAGED, Integer.BYTES);
+    command(queue, StreamFormat.COMMAND_PACKAGED, Integer.BYTES);
     queue.u32(packageBytes);
-    command(queue, POSTCOPY_LISTEN, 0);
+    command(queue, StreamFormat.COMMAND_POSTCOPY_LISTEN, 0);
     queue.bytes(deviceState);
     ping(queue, PING_PACKAGE);
     ping(queue, PING_DEVICES_LOADED);
-    command(queue, POSTCOPY_RUN, 0);
+    command(queue, StreamFormat.COMMAND_POSTCOPY_RUN, 0);
     ping(queue, PING_STARTED);
     queue.end();
     started = true;
@@ -260,7 +241,7 @@ public final class PostcopyGuest implements Guest {
         int payloadBytes = fixedBytes + ranges * DISCARD_RANGE_BYTES;
         queue.reserve(COMMAND_BYTES + payloadBytes);
         queue.begin();
-        command(queue, RAM_DISCARD, payloadBytes);
+        command(queue, StreamFormat.COMMAND_POSTCOPY_RAM_DISCARD, payloadBytes);
         queue.u8(0); // version
         queue.name(names[region]);
         queue.u8(0);
@@ -326,7 +307,8 @@ public final class PostcopyGuest implements Guest {
   }
 
   @Override
-  public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demand) {
+  public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demand)
+      throws IOException {
     if (gone) {
       return Placement.VANISHED;
     }
@@ -339,7 +321,8 @@ public final class PostcopyGuest implements Guest {
     }
     PageWriter writer = !started ? precopy : demand ? demanded : others;
     if (!writer.hasRoom()) {
-      return Placement.RETRY;
+      flush(); // so that a caller who does nothing but try again gets on
+      return gone ? Placement.VANISHED : Placement.RETRY;
     }
     int region = memory.regionOf(page);
     writer.add(region, page - memory.firstPage(region), data, offset);
@@ -376,11 +359,11 @@ public final class PostcopyGuest implements Guest {
     FrameQueue queue = outbox.bulk();
     queue.reserve(64);
     queue.begin();
-    queue.u8(SECTION_END);
+    queue.u8(StreamFormat.SECTION_END);
     queue.u32(PageWriter.RAM_SECTION);
-    queue.u64(PageWriter.EOS);
+    queue.u64(StreamFormat.FLAG_EOS);
     PageWriter.footer(queue);
-    queue.u8(END_OF_FILE);
+    queue.u8(StreamFormat.EOF);
     queue.end();
     finishing = true;
   }
