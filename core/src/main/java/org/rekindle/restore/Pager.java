@@ -110,14 +110,17 @@ final class Pager implements FaultSink {
     serveNewFaults();
     takeDemandReads();
     takeStream();
-    boolean placedBatch = guest.ready() && placeBatch();
+    boolean wasReady = guest.ready();
+    boolean placedBatch = wasReady && placeBatch();
     if (guest.flush()) {
       faults.served(System.nanoTime(), log);
     }
+    boolean roomAgain = !wasReady && guest.ready();
     boolean finishedNow = finish();
     return startedNow
         || finishedNow
         || placedBatch
+        || roomAgain
         || claims.claimed() != claimedBefore
         || faults.size() != faultsBefore;
   }

@@ -116,6 +116,15 @@ class RestoreTest {
   }
 
   @Test
+  void aSocketThatDrainsIsUsedAgainAtOnce() throws IOException {
+    ScriptedGuest guest = guest();
+    guest.slowSocket = true;
+    restore(Strategy.EAGER, guest);
+    // the pager may wait for the reader thread now and then, but not for each of the 264 batches
+    assertThat(guest.waits).isLessThan(150);
+  }
+
+  @Test
   void eagerStartsWhenEverythingIsInAndNeverFaults() throws IOException {
     ScriptedGuest guest = guest(SET);
     Outcome outcome = restore(Strategy.EAGER, guest);

@@ -28,6 +28,9 @@ class ScriptedGuest implements Guest {
   final List<Integer> faulted = new ArrayList<>();
   int presentAtStart = -1;
 
+  /** How often the pager found nothing to do. */
+  int waits;
+
   /** The VMM dies when so many pages are in. */
   int diesAt = Integer.MAX_VALUE;
 
@@ -37,6 +40,10 @@ class ScriptedGuest implements Guest {
    */
   int retryEvery = Integer.MAX_VALUE;
 
+  /** Takes several flushes to get rid of what was placed, and never wakes up by itself. */
+  boolean slowSocket;
+
+  private int unflushed;
   private int placements;
   private int next;
   private int asked = -1;
@@ -85,7 +92,7 @@ class ScriptedGuest implements Guest {
 
   @Override
   public boolean ready() {
-    return true;
+    return unflushed == 0;
   }
 
   @Override
@@ -102,12 +109,14 @@ class ScriptedGuest implements Guest {
     assertThat(bytes).as("page %d", page).isEqualTo(expected.apply(page));
     present.set(page);
     placedInOrder.add(page);
+    unflushed = slowSocket ? 2 : 0;
     return Placement.PLACED;
   }
 
   @Override
   public boolean flush() {
-    return true;
+    unflushed = Math.max(0, unflushed - 1);
+    return unflushed == 0;
   }
 
   @Override
@@ -123,6 +132,10 @@ class ScriptedGuest implements Guest {
 
   @Override
   public void await(long timeoutNs) {
+    if (unflushed > 0) {
+      return; // the socket is writable
+    }
+    waits++;
     try {
       if (wakes.tryAcquire(timeoutNs, TimeUnit.NANOSECONDS)) {
         wakes.drainPermits();
