@@ -41,9 +41,10 @@ final class ImportCommand extends Operation {
   @Option(
       names = "--codec",
       paramLabel = "CODEC",
-      defaultValue = "zstd",
-      description = "How page data is stored: raw, lz4 or zstd (default: ${DEFAULT-VALUE}).")
-  private Codec codec = Codec.ZSTD;
+      defaultValue = "lz4",
+      description =
+          "How pages are stored: raw, lz4 (fast) or zstd (small). Default: ${DEFAULT-VALUE}.")
+  private Codec codec = Codec.LZ4;
 
   @Parameters(index = "0", paramLabel = "FILE", description = "The saved machine.")
   private @Nullable Path file;

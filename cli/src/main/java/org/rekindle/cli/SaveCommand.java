@@ -70,9 +70,10 @@ final class SaveCommand extends Operation {
   @Option(
       names = "--codec",
       paramLabel = "CODEC",
-      defaultValue = "zstd",
-      description = "How page data is stored: raw, lz4 or zstd (default: ${DEFAULT-VALUE}).")
-  private Codec codec = Codec.ZSTD;
+      defaultValue = "lz4",
+      description =
+          "How pages are stored: raw, lz4 (fast) or zstd (small). Default: ${DEFAULT-VALUE}.")
+  private Codec codec = Codec.LZ4;
 
   @Parameters(paramLabel = "IMAGE", description = "Folder to create; it must not exist yet.")
   private @Nullable Path image;
