@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The calls of the pager thread, against the JVM's own account of what a thread has allocated. */
 class AllocationTest {
   private static final int ROUNDS = 10_000;
+  private static final int MOST_ATTEMPTS = 50;
 
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -32,6 +33,19 @@ class AllocationTest {
       round.run();
     }
     return threads.getCurrentThreadAllocatedBytes() - before;
+  }
+
+  /**
+   * Until it is compiled for good, each call makes a small object in the JDK's linker (see Libc);
+   * when that is depends on how busy the machine is. One object in any of our calls would make 16
+   * bytes or more for every round, for ever.
+   */
+  private void requireFlat(Round round, int rounds) throws IOException {
+    long allocated = allocatedBytes(round, rounds);
+    for (int attempt = 0; allocated >= rounds && attempt < MOST_ATTEMPTS; attempt++) {
+      allocated = allocatedBytes(round, rounds);
+    }
+    assertThat(allocated).as("bytes in %d rounds", rounds).isLessThan(rounds);
   }
 
   /** Sends back whatever arrives, on a thread of its own, whose allocations do not count. */
@@ -76,11 +90,8 @@ class AllocationTest {
             poller.poll(1_000_000);
           };
       Round directRead = () -> store.readDirect(4096, buffer, 8192);
-      allocatedBytes(round, ROUNDS);
-      allocatedBytes(directRead, ROUNDS / 10);
-      // One object in one of these calls would make 16 bytes or more for each round.
-      assertThat(allocatedBytes(round, ROUNDS)).isLessThan(ROUNDS);
-      assertThat(allocatedBytes(directRead, ROUNDS / 10)).isLessThan(ROUNDS / 10);
+      requireFlat(round, ROUNDS);
+      requireFlat(directRead, ROUNDS / 10);
       pair.ours().close();
       echo.join();
     }
