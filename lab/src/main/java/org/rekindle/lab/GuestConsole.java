@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -63,9 +64,9 @@ public final class GuestConsole implements AutoCloseable {
   /**
    * Connects to a serial port that QEMU serves as a Unix socket; waits for the socket to appear.
    *
-   * @param vmm the process that will serve it: waiting ends with it
+   * @param vmmIsAlive whether the process lives that will serve it: waiting ends with it
    */
-  public static GuestConsole connect(Path socket, Process vmm, Duration timeout)
+  public static GuestConsole connect(Path socket, BooleanSupplier vmmIsAlive, Duration timeout)
       throws IOException {
     long deadlineNs = System.nanoTime() + timeout.toNanos();
     while (true) {
@@ -77,9 +78,8 @@ public final class GuestConsole implements AutoCloseable {
         return console;
       } catch (IOException notYet) {
         channel.close();
-        if (!vmm.isAlive()) {
-          throw new IOException(
-              socket + ": the VMM has ended with status " + vmm.exitValue(), notYet);
+        if (!vmmIsAlive.getAsBoolean()) {
+          throw new IOException(socket + ": the VMM has ended", notYet);
         }
         if (System.nanoTime() - deadlineNs > 0) {
           throw new IOException(socket + ": nobody listens after " + timeout.toMillis() + " ms");

@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,18 +21,9 @@ class GuestSlowTest {
 
   @TempDir Path directory;
 
-  private static GuestKit kit() {
-    try {
-      return GuestKit.provision(System.err::println);
-    } catch (IOException missing) {
-      Assumptions.abort("no guest: " + missing.getMessage());
-      throw new AssertionError(missing);
-    }
-  }
-
   @Test
   void theSmallGuestBeatsInAFixedOrderAndSumsWhatDoesNotChange() throws IOException {
-    try (RunningMachine machine = DemoMachine.small(kit()).boot()) {
+    try (RunningMachine machine = DemoMachine.small(SlowTests.kit()).boot()) {
       GuestConsole console = machine.console();
       assertThat(console.awaitLine("ready", BOOT).text()).contains("fill=96 set=16");
       int period = WorkloadParameters.SMALL.beatsPerPass();
@@ -57,7 +47,7 @@ class GuestSlowTest {
     Files.write(disk, Arrays.copyOf("marked\n".getBytes(StandardCharsets.US_ASCII), 1 << 20));
     DemoMachine machine =
         new DemoMachine(
-            kit(),
+            SlowTests.kit(),
             "q35",
             2,
             192,
