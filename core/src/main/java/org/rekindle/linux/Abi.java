@@ -18,7 +18,11 @@ final class Abi {
 
   // sys/mman.h
   static final int PROT_READ = 1;
+  static final int PROT_WRITE = 2;
   static final int MAP_SHARED = 1;
+  static final int MAP_PRIVATE = 2;
+  static final int MAP_ANONYMOUS = 0x20;
+  static final int MADV_HUGEPAGE = 14;
 
   // linux/magic.h
   static final long TMPFS_MAGIC = 0x01021994;

@@ -58,6 +58,7 @@ final class Libc {
   private static final MemorySegment MMAP = function("mmap");
   private static final MemorySegment MUNMAP = function("munmap");
   private static final MemorySegment MINCORE = function("mincore");
+  private static final MemorySegment MADVISE = function("madvise");
   private static final MemorySegment SOCKET = function("socket");
   private static final MemorySegment CONNECT = function("connect");
   private static final MemorySegment SETSOCKOPT = function("setsockopt");
@@ -113,6 +114,10 @@ final class Libc {
 
   static int munmap(long address, long bytes) {
     return callInt(MUNMAP, address, bytes, 0, 0, 0, 0);
+  }
+
+  static int madvise(long address, long bytes, int advice) {
+    return callInt(MADVISE, address, bytes, advice, 0, 0, 0);
   }
 
   static int mincore(long address, long bytes, long residency) {

@@ -8,6 +8,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
+import org.rekindle.linux.IoBuffer;
 
 /**
  * Brings the blocks of a plan in their order: prefetch, then fill, decoded, ahead of the pager by a
@@ -66,7 +67,8 @@ final class StreamReader implements Runnable, AutoCloseable {
       BlockIo io,
       Arena arena,
       int buffers,
-      Runnable wakePager) {
+      Runnable wakePager)
+      throws IOException {
     this.prefetch = prefetch;
     this.fill = fill;
     this.claims = claims;
@@ -80,7 +82,7 @@ final class StreamReader implements Runnable, AutoCloseable {
       free.offer(new BlockBuffer(arena.allocate(bytes, MemoryMap.PAGE_BYTES)));
     }
     int stored = Math.max(prefetch.store().maxStoredBytes(), fill.store().maxStoredBytes());
-    this.staging = arena.allocate(EXTENT_BYTES + stored + 2L * ALIGNMENT, ALIGNMENT);
+    this.staging = IoBuffer.allocate(EXTENT_BYTES + stored + 2L * ALIGNMENT, arena);
     this.prefetchIndex = inverse(prefetch, 0);
     this.fillIndex = inverse(fill, prefetch.size());
   }
