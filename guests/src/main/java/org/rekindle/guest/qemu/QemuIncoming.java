@@ -37,6 +37,7 @@ public final class QemuIncoming implements AutoCloseable {
   private final Path socketPath;
   private final PostcopyGuest guest;
   private final Qmp.Subscription resumes;
+  private boolean closed;
 
   private QemuIncoming(Qmp qmp, Path socketPath, PostcopyGuest guest) {
     this.qmp = qmp;
@@ -169,9 +170,7 @@ public final class QemuIncoming implements AutoCloseable {
       return;
     }
     try {
-      qmp.execute(
-          "migrate-set-capabilities",
-          Map.of("capabilities", List.of(Map.of("capability", capability, "state", true))));
+      set(qmp, capability, true);
     } catch (QmpException refused) {
       throw new IOException(
           ("QEMU cannot take pages while the guest runs: %s. It needs access to userfaultfd (root,"
@@ -180,6 +179,12 @@ public final class QemuIncoming implements AutoCloseable {
               .formatted(refused.description()),
           refused);
     }
+  }
+
+  private static void set(Qmp qmp, String capability, boolean on) throws IOException {
+    qmp.execute(
+        "migrate-set-capabilities",
+        Map.of("capabilities", List.of(Map.of("capability", capability, "state", on))));
   }
 
   public PostcopyGuest guest() {
@@ -209,8 +214,16 @@ public final class QemuIncoming implements AutoCloseable {
   /** Closes the guest's connection and removes its socket; QEMU itself goes on. */
   @Override
   public void close() throws IOException {
+    if (closed) {
+      return;
+    }
+    closed = true;
     resumes.close();
     guest.close();
     Files.deleteIfExists(socketPath);
+    if (guest.finished() && qmp.isOpen()) {
+      // As it was: with postcopy on, the user could not save this machine to a file.
+      set(qmp, "postcopy-ram", false);
+    }
   }
 }
