@@ -46,12 +46,12 @@ class PostcopyRestoreTest {
   private final long seed = System.nanoTime();
   private final Random random = new Random(seed);
 
-  private enum Backing {
+  enum Backing {
     ANONYMOUS,
     MEMFD
   }
 
-  private record Machine(String qemu, String type, int vcpus, Backing backing) {
+  record Machine(String qemu, String type, int vcpus, Backing backing) {
     List<String> command(String... more) {
       List<String> command =
           new ArrayList<>(List.of(qemu, "-accel", "tcg", "-m", "64", "-smp", "" + vcpus));
@@ -71,7 +71,7 @@ class PostcopyRestoreTest {
     }
   }
 
-  private record Saved(SavedMachine machine, byte[] deviceState, RecordingSink memory) {
+  private record Saved(SavedMachine machine, DeviceState devices, RecordingSink memory) {
     byte[] content() {
       byte[] content = new byte[(int) map().bytes()];
       memory.pages.forEach((page, bytes) -> System.arraycopy(bytes, 0, content, page * 4096, 4096));
@@ -182,7 +182,7 @@ class PostcopyRestoreTest {
               stream.ramSectionId(),
               qmp.version().toString(),
               true);
-      return new Saved(machine, stream.deviceState().sections(), sink);
+      return new Saved(machine, stream.deviceState(), sink);
     } finally {
       Files.delete(file);
     }
@@ -237,7 +237,7 @@ class PostcopyRestoreTest {
 
   private static QemuIncoming incoming(QemuProcess qemu, Qmp qmp, Saved saved) throws IOException {
     return QemuIncoming.connect(
-        qmp, qemu.directory(), saved.map(), saved.machine(), saved.deviceState());
+        qmp, qemu.directory(), saved.map(), saved.machine(), saved.devices().sections());
   }
 
   private List<Integer> shuffled(int pages) {
