@@ -37,7 +37,7 @@ final class Pager implements FaultSink {
   private final PageStore base;
   private final Plan plan;
   private final ClaimBitmap claims;
-  private final StreamReader stream;
+  private final BlockStream stream;
   private final DemandReader[] readers;
   private final BlockIo io;
   private final FaultTable faults = new FaultTable();
@@ -72,7 +72,7 @@ final class Pager implements FaultSink {
       PageStore base,
       Plan plan,
       ClaimBitmap claims,
-      StreamReader stream,
+      BlockStream stream,
       DemandReader[] readers,
       BlockIo io,
       Arena arena,

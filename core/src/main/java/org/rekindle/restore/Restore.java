@@ -92,11 +92,11 @@ public final class Restore {
           plan.fill() instanceof Plan.Fill.None
               ? BlockSequence.none(image.base())
               : BlockSequence.all(image.base());
-      StreamReader stream =
-          new StreamReader(
-              plan.prefetch(),
-              fill,
+      BlockStream stream =
+          new BlockStream(
+              new FetchSequence(plan.prefetch(), fill),
               claims,
+              closing.add(new BlockIo(files, meter)),
               closing.add(new BlockIo(files, meter)),
               arena,
               STREAM_BUFFERS,

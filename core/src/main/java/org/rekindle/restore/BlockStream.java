@@ -1,0 +1,154 @@
+package org.rekindle.restore;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.image.PageStore;
+
+/**
+ * Brings the blocks of a plan in their order, decoded, ahead of the pager by a bounded number of
+ * buffers: an {@link ExtentReader} reads on one thread, this class decodes on another, the pager
+ * places on its own.
+ */
+@SuppressWarnings("ReferenceEquality") // a store is an identity, not a value
+final class BlockStream implements Runnable, AutoCloseable {
+  private final FetchSequence sequence;
+  private final ClaimBitmap claims;
+  private final ExtentReader reader;
+  private final BlockIo io;
+  private final Runnable wakePager;
+  private final SpscRing<BlockBuffer> free;
+  private final SpscRing<BlockBuffer> ready;
+  private volatile boolean stopped;
+  private volatile boolean exhausted;
+  private volatile @Nullable Throwable failure;
+  private @Nullable Thread decoder;
+
+  /**
+   * @param readIo for the reading thread
+   * @param decodeIo for the decoding thread
+   */
+  BlockStream(
+      FetchSequence sequence,
+      ClaimBitmap claims,
+      BlockIo readIo,
+      BlockIo decodeIo,
+      Arena arena,
+      int buffers,
+      Runnable wakePager)
+      throws IOException {
+    this.sequence = sequence;
+    this.claims = claims;
+    this.reader = new ExtentReader(sequence, claims, readIo, arena);
+    this.io = decodeIo;
+    this.wakePager = wakePager;
+    this.free = new SpscRing<>(buffers);
+    this.ready = new SpscRing<>(buffers);
+    long bytes = (long) sequence.maxSlots() * MemoryMap.PAGE_BYTES;
+    for (int i = 0; i < buffers; i++) {
+      free.offer(new BlockBuffer(arena.allocate(bytes, MemoryMap.PAGE_BYTES)));
+    }
+  }
+
+  void start() {
+    Thread thread = Thread.ofPlatform().daemon().name("rekindle-decode").unstarted(this);
+    decoder = thread;
+    reader.start(thread);
+    thread.start();
+  }
+
+  @Override
+  public void run() {
+    try {
+      for (Extent extent = reader.take(); extent != null; extent = reader.take()) {
+        decode(extent);
+        reader.release(extent);
+      }
+    } catch (Throwable broken) {
+      failure = broken;
+    }
+    exhausted = true;
+    wakePager.run();
+  }
+
+  private void decode(Extent extent) throws IOException {
+    PageStore store = extent.store();
+    for (int i = extent.first; i < extent.next; i++) {
+      int block = sequence.block(i);
+      if (!claims.covers(store, block)) {
+        BlockBuffer buffer = takeFree();
+        if (buffer == null) {
+          return;
+        }
+        io.decode(store, block, extent.staging, store.offset(block) - extent.begin, buffer);
+        buffer.sequenceIndex = i;
+        ready.offer(buffer);
+        wakePager.run();
+      }
+    }
+  }
+
+  private @Nullable BlockBuffer takeFree() {
+    BlockBuffer buffer = free.poll();
+    while (buffer == null && !stopped) {
+      LockSupport.park(this);
+      buffer = free.poll();
+    }
+    return buffer;
+  }
+
+  /** Pager: the next decoded block, or null. */
+  @Nullable BlockBuffer poll() {
+    return ready.poll();
+  }
+
+  /** Pager: gives a buffer back. */
+  void release(BlockBuffer buffer) {
+    buffer.store = null;
+    free.offer(buffer);
+    LockSupport.unpark(decoder);
+  }
+
+  /**
+   * Pager: whether a block is on its way, or comes so soon that a read of its own would take
+   * longer: within the extent that is read next.
+   */
+  boolean bringsSoon(PageStore store, int block) {
+    int index = sequence.indexOf(store, block);
+    int next = reader.position();
+    if (index < 0 || exhausted) {
+      return false;
+    }
+    if (index < next) {
+      return true;
+    }
+    return sequence.store(next) == store
+        && store.offset(block) - store.offset(sequence.block(next)) <= ExtentReader.EXTENT_BYTES;
+  }
+
+  boolean isPrefetch(BlockBuffer buffer) {
+    return sequence.isPrefetch(buffer.sequenceIndex);
+  }
+
+  void throwIfFailed() throws IOException {
+    Throwable broken = failure;
+    if (broken != null) {
+      throw broken instanceof IOException e
+          ? e
+          : new IOException("reading the image failed", broken);
+    }
+  }
+
+  @Override
+  public void close() {
+    stopped = true;
+    reader.stop();
+    Thread running = decoder;
+    if (running != null) {
+      LockSupport.unpark(running);
+      BlockIo.join(running);
+    }
+  }
+}
