@@ -36,6 +36,18 @@ final class BlockTable {
     bytes += blockBytes;
   }
 
+  void addAll(BlockTable other) {
+    for (int b = 0; b < other.blocks; b++) {
+      add(other.storedBytes[b], other.slots(b), other.codec[b], other.crc32c[b]);
+    }
+  }
+
+  void clear() {
+    blocks = 0;
+    slots = 0;
+    bytes = 0;
+  }
+
   int blocks() {
     return blocks;
   }

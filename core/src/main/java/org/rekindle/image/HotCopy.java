@@ -3,7 +3,6 @@ package org.rekindle.image;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 
@@ -48,22 +47,20 @@ final class HotCopy {
       slotOfPage[page] = copyOfSlot[slot];
     }
 
-    int batchPages = BATCH_PAGES / options.blockPages() * options.blockPages();
-    try (Arena arena = Arena.ofShared();
+    try (Arena arena = Arena.ofConfined();
         BlockReader blocks = new BlockReader(base, image.basePages());
-        StoreWriter writer = new StoreWriter(file, options.codec(), options.blockPages())) {
-      MemorySegment batch =
-          arena.allocate((long) Math.max(1, Math.min(batchPages, copies)) * MemoryMap.PAGE_BYTES);
-      ByteBuffer buffer = batch.asByteBuffer();
+        StorePipeline copy = new StorePipeline(file, options)) {
+      int batchPages = Math.max(1, Math.min(BATCH_PAGES, copies));
+      MemorySegment batch = arena.allocate((long) batchPages * MemoryMap.PAGE_BYTES);
       for (int first = 0; first < copies; first += batchPages) {
         int count = Math.min(batchPages, copies - first);
         gather(base, blocks, baseSlots, first, count, batch);
-        for (int done = 0; done < count; done += options.blockPages()) {
-          writer.block(
-              buffer, done * MemoryMap.PAGE_BYTES, Math.min(options.blockPages(), count - done));
+        for (int rank = 0; rank < count; rank++) {
+          copy.check();
+          copy.page(batch, (long) rank * MemoryMap.PAGE_BYTES);
         }
       }
-      return new StoreIndex(writer.finish(), slotOfPage);
+      return new StoreIndex(copy.finish(), slotOfPage);
     }
   }
 

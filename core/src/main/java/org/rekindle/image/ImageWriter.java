@@ -48,13 +48,7 @@ public final class ImageWriter implements AutoCloseable {
     this.options = options;
     slotOfPage = new int[memory.pages()];
     Arrays.fill(slotOfPage, StoreIndex.NONE);
-    pages =
-        new StorePipeline(
-            new StoreWriter(
-                directory.path().resolve(ImageFiles.BASE_PAGES),
-                options.codec(),
-                options.blockPages()),
-            options.blockPages());
+    pages = new StorePipeline(directory.path().resolve(ImageFiles.BASE_PAGES), options);
   }
 
   /**

@@ -5,32 +5,48 @@ import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingDeque;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes pages on the caller's thread and writes them on one of its own.
+ * Takes the pages of a store on the caller's thread; compresses and writes them on threads of its
+ * own.
  *
  * <p>While a machine is saved it stands still, so the caller must not wait for a codec or a disk.
- * It copies pages into chunks, a bounded number of which go round between it and the writing
- * thread: memory stays bounded, and a disk slower than the guest's memory slows the caller down
- * instead.
+ * It copies pages into chunks, a bounded number of which go round between it and the other threads:
+ * memory stays bounded, and what is slower than the guest's memory for long slows the caller down.
  *
- * <p>An error of the writing thread is kept and thrown at the caller's next call; until then the
- * thread goes on to take chunks, so that the caller never waits for a thread that has died.
+ * <p>The threads compress side by side and append in turn, so that the store keeps the order in
+ * which the pages came. An error of theirs is kept and thrown at the caller's next call; until then
+ * they go on taking chunks, so that the caller never waits for a thread that has died.
  */
 final class StorePipeline implements AutoCloseable {
   /** Handing a chunk over costs about 10 us (two threads wake): nothing beside 1 MiB of copying. */
   private static final int CHUNK_PAGES = 256;
 
-  /** Enough to ride out a stall of the disk of 8 ms at 1 GB/s; the caller then waits. */
-  private static final int CHUNKS = 8;
+  /**
+   * 64 MiB in flight at most, allocated only as far as the codec or the disk falls behind: rides
+   * out a stall of the disk of 60 ms at 1 GB/s. The page cache behind it is the larger buffer.
+   */
+  private static final int MAX_CHUNKS = 64;
+
+  /**
+   * Two LZ4 threads (0.8 GB/s each) keep pace with the stream of a stock QEMU (1.2 GB/s); a third
+   * would take a core away from the machines that go on running.
+   */
+  private static final int THREADS = 2;
 
   private static final class Chunk {
     final MemorySegment segment;
     final ByteBuffer buffer;
     int pages;
+    long turn;
 
     Chunk(MemorySegment segment) {
       this.segment = segment;
@@ -38,50 +54,74 @@ final class StorePipeline implements AutoCloseable {
     }
   }
 
-  private final StoreWriter writer;
-  private final int blockPages;
   private final int chunkPages;
+  private final StoreWriter writer;
   private final Arena arena = Arena.ofShared();
-  private final BlockingQueue<Chunk> free = new ArrayBlockingQueue<>(CHUNKS);
-  private final BlockingQueue<Chunk> full = new ArrayBlockingQueue<>(CHUNKS + 1);
+  private final BlockingDeque<Chunk> free = new LinkedBlockingDeque<>();
+  private final BlockingQueue<Chunk> full = new ArrayBlockingQueue<>(MAX_CHUNKS + 1);
   private final Chunk end = new Chunk(MemorySegment.NULL);
-  private final Thread thread;
-  private @Nullable Chunk current;
+  private final List<Thread> threads = new ArrayList<>();
+
+  private @Nullable Chunk current; // the caller's
+  private int chunks; // made so far
+  private long turns; // given out so far
+  private boolean ended;
+
+  private final Object turnLock = new Object();
+  private long turn; // guarded by turnLock, as is the writer
+
   private volatile @Nullable Throwable failure;
   private volatile boolean abandoned;
 
-  /** Takes over the writer and closes it. */
-  StorePipeline(StoreWriter writer, int blockPages) {
-    this.writer = writer;
-    this.blockPages = blockPages;
-    chunkPages = Math.max(1, CHUNK_PAGES / blockPages) * blockPages;
-    for (int i = 0; i < CHUNKS; i++) {
-      free.add(new Chunk(arena.allocate((long) chunkPages * MemoryMap.PAGE_BYTES, 64)));
+  /** Creates the page file, which must not exist. */
+  StorePipeline(Path file, ImageWriter.Options options) throws IOException {
+    chunkPages = Math.max(1, CHUNK_PAGES / options.blockPages()) * options.blockPages();
+    writer = new StoreWriter(file);
+    for (int i = 0; i < THREADS; i++) {
+      BlockEncoder encoder = new BlockEncoder(options, chunkPages);
+      threads.add(
+          Thread.ofPlatform().name("image-writer-" + i).daemon().start(() -> work(encoder)));
     }
-    thread = Thread.ofPlatform().name("image-writer").daemon().start(this::writeAll);
   }
 
   /** Appends a page; it gets the next slot. */
   void page(MemorySegment data, long offset) throws IOException {
     Chunk chunk = current;
     if (chunk == null) {
-      chunk = take(free);
+      chunk = freeChunk();
       chunk.pages = 0;
       current = chunk;
     }
-    MemorySegment.copy(
-        data,
-        offset,
-        chunk.segment,
-        (long) chunk.pages * MemoryMap.PAGE_BYTES,
-        MemoryMap.PAGE_BYTES);
+    long at = (long) chunk.pages * MemoryMap.PAGE_BYTES;
+    MemorySegment.copy(data, offset, chunk.segment, at, MemoryMap.PAGE_BYTES);
     if (++chunk.pages == chunkPages) {
-      full.add(chunk);
-      current = null;
+      handOver(chunk);
     }
   }
 
-  /** Throws what has gone wrong on the writing thread. */
+  private void handOver(Chunk chunk) {
+    chunk.turn = turns++;
+    full.add(chunk);
+    current = null;
+  }
+
+  private Chunk freeChunk() throws IOException {
+    Chunk chunk = free.poll();
+    if (chunk != null) {
+      return chunk;
+    }
+    if (chunks < MAX_CHUNKS) {
+      chunks++;
+      return new Chunk(arena.allocate((long) chunkPages * MemoryMap.PAGE_BYTES));
+    }
+    try {
+      return free.take();
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
+  }
+
+  /** Throws what has gone wrong on the other threads. */
   void check() throws IOException {
     Throwable cause = failure;
     if (cause != null) {
@@ -93,55 +133,69 @@ final class StorePipeline implements AutoCloseable {
   BlockTable finish() throws IOException {
     Chunk last = current;
     if (last != null) {
-      full.add(last);
-      current = null;
+      handOver(last);
     }
-    join();
+    end();
+    try {
+      for (Thread thread : threads) {
+        thread.join();
+      }
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
     check();
     return writer.finish();
   }
 
-  private void join() throws IOException {
-    if (!thread.isAlive()) {
+  private void end() {
+    if (!ended) {
+      full.add(end);
+      ended = true;
+    }
+  }
+
+  private void work(BlockEncoder encoder) {
+    try (encoder) {
+      for (Chunk chunk = full.take(); chunk != end; chunk = full.take()) {
+        long myTurn = chunk.turn;
+        boolean encoded = encode(encoder, chunk);
+        free.addFirst(chunk); // the next page finds it in the processor's cache
+        synchronized (turnLock) {
+          while (turn != myTurn) {
+            turnLock.wait();
+          }
+          append(encoder, encoded);
+          turn++;
+          turnLock.notifyAll();
+        }
+      }
+      full.add(end); // for the other threads
+    } catch (InterruptedException e) {
+      failure = e;
+    }
+  }
+
+  private boolean encode(BlockEncoder encoder, Chunk chunk) {
+    if (failure != null || abandoned) {
+      return false;
+    }
+    try {
+      encoder.encode(chunk.buffer, chunk.pages);
+      return true;
+    } catch (RuntimeException | Error e) {
+      failure = e;
+      return false;
+    }
+  }
+
+  private void append(BlockEncoder encoder, boolean encoded) {
+    if (!encoded || failure != null || abandoned) {
       return;
     }
-    full.add(end);
     try {
-      thread.join();
-    } catch (InterruptedException e) {
-      throw interrupted();
-    }
-  }
-
-  private void writeAll() {
-    try {
-      for (Chunk chunk = full.take(); chunk != end; chunk = full.take()) {
-        if (failure == null && !abandoned) {
-          write(chunk);
-        }
-        free.add(chunk);
-      }
-    } catch (InterruptedException e) {
-      failure = e;
-    }
-  }
-
-  private void write(Chunk chunk) {
-    try {
-      for (int done = 0; done < chunk.pages; done += blockPages) {
-        int pages = Math.min(blockPages, chunk.pages - done);
-        writer.block(chunk.buffer, done * MemoryMap.PAGE_BYTES, pages);
-      }
+      writer.append(encoder.output(), encoder.table());
     } catch (IOException | RuntimeException | Error e) {
       failure = e;
-    }
-  }
-
-  private static Chunk take(BlockingQueue<Chunk> queue) throws IOException {
-    try {
-      return queue.take();
-    } catch (InterruptedException e) {
-      throw interrupted();
     }
   }
 
@@ -150,24 +204,25 @@ final class StorePipeline implements AutoCloseable {
     return new InterruptedIOException("interrupted while writing an image");
   }
 
+  /** Ends the threads, whatever they still had to write, and closes the file. */
   @Override
   public void close() throws IOException {
     abandoned = true;
-    boolean wasInterrupted = false;
-    while (thread.isAlive()) {
-      try {
-        if (!full.contains(end)) {
-          full.add(end);
+    end();
+    boolean interrupted = false;
+    for (Thread thread : threads) {
+      while (thread.isAlive()) {
+        try {
+          thread.join();
+        } catch (InterruptedException e) {
+          interrupted = true; // they end by themselves; their memory is not freed before that
         }
-        thread.join();
-      } catch (InterruptedException e) {
-        wasInterrupted = true; // the thread ends by itself; its memory is not freed before that
       }
     }
-    if (wasInterrupted) {
+    if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    writer.close();
     arena.close();
+    writer.close();
   }
 }

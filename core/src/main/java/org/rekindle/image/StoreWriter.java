@@ -1,115 +1,86 @@
 package org.rekindle.image;
 
-import com.github.luben.zstd.Zstd;
-import com.github.luben.zstd.ZstdCompressCtx;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.zip.CRC32C;
-import net.jpountz.lz4.LZ4Compressor;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
-/** Writes the page file of a store: compresses blocks and lays them end to end. For one thread. */
+/** Writes the page file of a store, block behind block; one thread at a time. */
 final class StoreWriter implements AutoCloseable {
   /**
-   * A compressed block must be shorter than this share of its pages, or it is stored as it is:
-   * below 5 % the bytes saved on the slowest disk cost less than the decoding that they need.
+   * After this many bytes the disk is told to start, so that little is left to wait for at the end.
    */
-  private static final double WORTHWHILE = 0.95;
-
-  /** Fast, and nearly all of the gain: pages are structured at the scale of words. */
-  private static final int ZSTD_LEVEL = 1;
-
-  /** Large enough that a write call is nothing beside its copy. */
-  private static final int OUTPUT_BYTES = 1 << 20;
+  private static final int SYNC_BYTES = 64 << 20;
 
   private final Path file;
-  private final Codec codec;
   private final FileChannel channel;
-  private final Arena arena = Arena.ofShared(); // made, used and closed by different threads
-  private final ByteBuffer output;
-  private final LZ4Compressor lz4 = Lz4.compressor();
-  private final ZstdCompressCtx zstd = new ZstdCompressCtx();
-  private final CRC32C crc = new CRC32C();
   private final BlockTable table = new BlockTable(1024);
+  private CompletableFuture<@Nullable IOException> sync = CompletableFuture.completedFuture(null);
+  private long unsyncedBytes;
 
-  StoreWriter(Path file, Codec codec, int maxBlockPages) throws IOException {
+  /** Creates the file, which must not exist. */
+  StoreWriter(Path file) throws IOException {
     this.file = file;
-    this.codec = codec;
-    channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-    int worst = bound(maxBlockPages * MemoryMap.PAGE_BYTES);
-    output = arena.allocate(Math.max(OUTPUT_BYTES, worst)).asByteBuffer();
-    zstd.setLevel(ZSTD_LEVEL);
+    try {
+      channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+    } catch (IOException e) {
+      throw Durable.cannotWrite(file, e);
+    }
   }
 
   /**
-   * Appends a block.
+   * Appends blocks.
    *
-   * @param raw direct buffer with the pages from {@code offset} on
+   * @param bytes of all of them, end to end
    */
-  void block(ByteBuffer raw, int offset, int pages) throws IOException {
-    int rawBytes = pages * MemoryMap.PAGE_BYTES;
-    int room = bound(rawBytes);
-    if (output.remaining() < room) {
-      flush();
-    }
-    int at = output.position();
-    // SAFETY: raw holds rawBytes from offset on and output has room from at on; both codecs are
-    // given these lengths and keep to them.
-    int bytes =
-        switch (codec) {
-          case RAW -> rawBytes;
-          case LZ4 -> lz4.compress(raw, offset, rawBytes, output, at, room);
-          case ZSTD -> zstd.compressDirectByteBuffer(output, at, room, raw, offset, rawBytes);
-        };
-    Codec used = codec;
-    if (bytes >= rawBytes * WORTHWHILE) {
-      used = Codec.RAW;
-      bytes = rawBytes;
-      output.put(at, raw, offset, rawBytes);
-    }
-    output.position(at);
-    output.limit(at + bytes);
-    crc.reset();
-    crc.update(output); // leaves the position behind the block
-    output.limit(output.capacity());
-    table.add(bytes, pages, used, (int) crc.getValue());
-  }
-
-  private static int bound(int rawBytes) {
-    return Math.toIntExact(
-        Math.max(Zstd.compressBound(rawBytes), Lz4.compressor().maxCompressedLength(rawBytes)));
-  }
-
-  private void flush() throws IOException {
-    output.flip();
+  void append(ByteBuffer bytes, BlockTable blocks) throws IOException {
+    unsyncedBytes += bytes.remaining();
     try {
-      while (output.hasRemaining()) {
-        channel.write(output);
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
       }
     } catch (IOException e) {
       throw Durable.cannotWrite(file, e);
     }
-    output.clear();
+    table.addAll(blocks);
+    if (unsyncedBytes >= SYNC_BYTES && sync.isDone()) {
+      awaitSync();
+      unsyncedBytes = 0;
+      sync = CompletableFuture.supplyAsync(this::force, Thread.ofPlatform().daemon()::start);
+    }
   }
 
-  /** Writes what is left and makes it durable. */
-  BlockTable finish() throws IOException {
-    flush();
+  /** Throws what the last sync has found: the kernel reports an error of the disk only once. */
+  private void awaitSync() throws IOException {
+    IOException failure = sync.join();
+    if (failure != null) {
+      throw Durable.cannotWrite(file, failure);
+    }
+  }
+
+  private @Nullable IOException force() {
     try {
       channel.force(true);
+      return null;
     } catch (IOException e) {
-      throw Durable.cannotWrite(file, e);
+      return e;
     }
+  }
+
+  /** Waits until the disk has everything. */
+  BlockTable finish() throws IOException {
+    awaitSync();
+    sync = CompletableFuture.completedFuture(force());
+    awaitSync();
     return table;
   }
 
   @Override
   public void close() throws IOException {
-    zstd.close();
-    arena.close();
+    sync.join(); // it uses the channel
     channel.close();
   }
 }
