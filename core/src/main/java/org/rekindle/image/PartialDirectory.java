@@ -1,11 +1,11 @@
 package org.rekindle.image;
 
 import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.stream.Stream;
 
 /**
@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 final class PartialDirectory implements AutoCloseable {
   private final Path target;
   private final Path partial;
-  private boolean committed;
+  private volatile boolean committed;
 
   private PartialDirectory(Path target, Path partial) {
     this.target = target;
@@ -30,9 +30,13 @@ final class PartialDirectory implements AutoCloseable {
       throw new IOException(directory + " cannot be an image: it is a root directory");
     }
     refuseExisting(target);
-    Files.createDirectories(parent);
-    return new PartialDirectory(
-        target, Files.createTempDirectory(parent, "." + name + ".partial-"));
+    try {
+      Files.createDirectories(parent);
+      return new PartialDirectory(
+          target, Files.createTempDirectory(parent, "." + name + ".partial-"));
+    } catch (IOException e) {
+      throw Durable.cannotWrite(target, e);
+    }
   }
 
   Path path() {
@@ -46,7 +50,7 @@ final class PartialDirectory implements AutoCloseable {
   void commit() throws IOException {
     refuseExisting(target);
     Durable.syncDirectory(partial);
-    Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    Durable.rename(partial, target);
     committed = true;
     Path parent = target.getParent();
     if (parent != null) {
@@ -67,11 +71,18 @@ final class PartialDirectory implements AutoCloseable {
     if (committed || !Files.exists(partial)) {
       return;
     }
-    try (Stream<Path> files = Files.list(partial)) { // an image has no directories inside
-      for (Path file : files.toList()) {
-        Files.deleteIfExists(file);
+    while (true) {
+      try (Stream<Path> files = Files.list(partial)) { // an image has no directories inside
+        for (Path file : files.toList()) {
+          Files.deleteIfExists(file);
+        }
+      }
+      try {
+        Files.deleteIfExists(partial);
+        return;
+      } catch (DirectoryNotEmptyException once) {
+        // A program that is being ended closes this while its other thread still writes.
       }
     }
-    Files.deleteIfExists(partial);
   }
 }

@@ -6,7 +6,6 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -93,7 +92,7 @@ final class ProfileAttachment {
       Path next = directory.resolve(NEW_MANIFEST);
       Durable.write(next, ManifestFile.encode(after));
       Durable.syncDirectory(directory);
-      Files.move(next, directory.resolve(ImageFiles.MANIFEST), StandardCopyOption.ATOMIC_MOVE);
+      Durable.rename(next, directory.resolve(ImageFiles.MANIFEST));
     } catch (IOException | RuntimeException | Error e) {
       deleteUnnamed(directory, before);
       throw e;
