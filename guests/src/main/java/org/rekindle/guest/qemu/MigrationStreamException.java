@@ -1,6 +1,7 @@
 package org.rekindle.guest.qemu;
 
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A migration stream is damaged, or holds something that Rekindle cannot serve: names the stream,
@@ -13,19 +14,18 @@ public final class MigrationStreamException extends IOException {
 
   /**
    * @param source the file or the peer that the stream comes from
-   * @param offset where in the stream, in bytes
+   * @param offset where in it, in bytes
    */
-  MigrationStreamException(String source, long offset, String problem) {
-    super(source + ", offset " + offset + ": " + problem);
-    this.offset = offset;
-  }
-
-  MigrationStreamException(String source, long offset, String problem, Throwable cause) {
+  MigrationStreamException(String source, long offset, String problem, @Nullable Throwable cause) {
     super(source + ", offset " + offset + ": " + problem, cause);
     this.offset = offset;
   }
 
-  /** Where in the stream, in bytes from its start. */
+  MigrationStreamException(String source, long offset, String problem) {
+    this(source, offset, problem, null);
+  }
+
+  /** Where in the file or stream, in bytes. */
   public long offset() {
     return offset;
   }

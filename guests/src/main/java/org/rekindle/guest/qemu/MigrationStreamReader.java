@@ -69,7 +69,8 @@ final class MigrationStreamReader {
         ramId,
         memory,
         devices,
-        in.offset());
+        configuration.mappedRam(),
+        in.bytesRead());
   }
 
   /** Reads the header of the first section, which must be that of ram; gives its section id. */

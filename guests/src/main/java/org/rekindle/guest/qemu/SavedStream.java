@@ -11,6 +11,7 @@ import org.rekindle.image.MemoryMap;
  * @param memory the regions, in the stream's order
  * @param deviceState the sections of all devices, byte for byte: what follows the memory, up to but
  *     not including EOF
+ * @param mappedRam whether pages had fixed places in the file
  * @param bytes length of the stream
  */
 record SavedStream(
@@ -19,4 +20,5 @@ record SavedStream(
     int ramSectionId,
     MemoryMap memory,
     DeviceState deviceState,
+    boolean mappedRam,
     long bytes) {}

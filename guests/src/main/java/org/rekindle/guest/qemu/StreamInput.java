@@ -11,6 +11,9 @@ import java.nio.charset.StandardCharsets;
 /**
  * Reads the fields of a stream through one direct buffer. Every read says what it reads, for the
  * exception if the stream ends there.
+ *
+ * <p>Offsets are those of the file, as they are in mapped-ram headers, even if the stream does not
+ * start at its first byte; where it is no file, they count from the start of the stream.
  */
 final class StreamInput {
   /** One read(2) of 1 MiB keeps system calls at a few per thousand pages. */
@@ -20,24 +23,32 @@ final class StreamInput {
   private final ReadableByteChannel channel;
   private final ByteBuffer buffer;
   private final MemorySegment memory;
-  private long bufferOffset; // of the buffer's first byte in the stream
+  private final long startOffset;
+  private long bufferOffset; // of the buffer's first byte
 
   /**
    * @param source names the stream in exceptions
    * @param channel blocking; the stream starts at its current position
    * @param bufferBytes at least 4096: {@link #BUFFER_BYTES} but in tests
    */
-  StreamInput(String source, ReadableByteChannel channel, int bufferBytes) {
+  StreamInput(String source, ReadableByteChannel channel, int bufferBytes) throws IOException {
     this.source = source;
     this.channel = channel;
     this.buffer = ByteBuffer.allocateDirect(bufferBytes);
     this.memory = MemorySegment.ofBuffer(buffer).asReadOnly();
     buffer.limit(0);
+    this.startOffset = channel instanceof SeekableByteChannel file ? file.position() : 0;
+    this.bufferOffset = startOffset;
   }
 
-  /** Offset in the stream of the next byte. */
+  /** Offset of the next byte. */
   long offset() {
     return bufferOffset + buffer.position();
+  }
+
+  /** How many bytes lie between the start of the stream and the next byte. */
+  long bytesRead() {
+    return offset() - startOffset;
   }
 
   int u8(String what) throws IOException {
@@ -136,7 +147,7 @@ final class StreamInput {
   }
 
   /**
-   * Goes to another offset of the stream.
+   * Goes to another offset.
    *
    * @throws MigrationStreamException if the stream is not a file or has no such offset
    */
@@ -145,23 +156,16 @@ final class StreamInput {
       buffer.position((int) (offset - bufferOffset));
       return;
     }
-    SeekableByteChannel file = file();
-    // The stream may start anywhere in the file.
-    long start = file.position() - bufferOffset - buffer.limit();
-    if (offset < 0 || offset > file.size() - start) {
-      throw unexpected(
-          "an offset inside the file of " + (file.size() - start) + " bytes", "offset " + offset);
+    if (!(channel instanceof SeekableByteChannel file)) {
+      throw failure("this stream (mapped-ram) can only be read from a file");
     }
-    file.position(start + offset);
+    if (offset < startOffset || offset > file.size()) {
+      throw unexpected(
+          "an offset inside the file of " + file.size() + " bytes", "offset " + offset);
+    }
+    file.position(offset);
     bufferOffset = offset;
     buffer.position(0).limit(0);
-  }
-
-  private SeekableByteChannel file() throws MigrationStreamException {
-    if (channel instanceof SeekableByteChannel file) {
-      return file;
-    }
-    throw failure("this stream (mapped-ram) can only be read from a file");
   }
 
   MigrationStreamException unexpected(String expected, String found) {
