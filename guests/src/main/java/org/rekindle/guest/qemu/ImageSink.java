@@ -1,0 +1,106 @@
+package org.rekindle.guest.qemu;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.BitSet;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Image;
+import org.rekindle.image.ImageWriter;
+import org.rekindle.image.Manifest;
+import org.rekindle.image.MemoryMap;
+
+/** Writes a stream's memory into a new image. Closing without a commit leaves nothing behind. */
+final class ImageSink implements StreamSink, AutoCloseable {
+  static final String GUEST_KIND = "qemu";
+
+  /** A report for each 4 MiB: a few hundred a second at most. */
+  private static final int PAGES_PER_REPORT = 1024;
+
+  private static final MemorySegment ZEROS =
+      MemorySegment.ofArray(new long[MemoryMap.PAGE_BYTES / Long.BYTES]).asReadOnly();
+
+  private final Path image;
+  private final ImageWriter.Options layout;
+  private final Image.Progress progress;
+  private final BitSet nonZero = new BitSet();
+  private @Nullable ImageWriter writer;
+  private long totalBytes;
+  private long records;
+
+  ImageSink(Path image, ImageWriter.Options layout, Image.Progress progress) {
+    this.image = image;
+    this.layout = layout;
+    this.progress = progress;
+  }
+
+  @Override
+  public void memory(MemoryMap memory) throws IOException {
+    totalBytes = memory.bytes();
+    writer = ImageWriter.create(image, memory, layout);
+  }
+
+  @Override
+  public void page(int page, MemorySegment data, long offset) throws IOException {
+    long end = offset + MemoryMap.PAGE_BYTES;
+    if (MemorySegment.mismatch(data, offset, end, ZEROS, 0, MemoryMap.PAGE_BYTES) == -1) {
+      zero(page);
+      return;
+    }
+    nonZero.set(page);
+    writer().page(page, data, offset);
+    count();
+  }
+
+  @Override
+  public void zero(int page) throws IOException {
+    if (nonZero.get(page)) {
+      nonZero.clear(page);
+      writer().zero(page);
+    }
+    count();
+  }
+
+  private void count() {
+    if (++records % PAGES_PER_REPORT == 0) {
+      // A guest that ran while it was saved has some pages more than once.
+      progress.update(Math.min(records * MemoryMap.PAGE_BYTES, totalBytes), totalBytes);
+    }
+  }
+
+  /** Makes the image durable and gives it its name; its size in bytes. */
+  long commit(SavedStream stream, SavedMachine machine) throws IOException {
+    writer().deviceState(stream.deviceState().sections());
+    writer().commit(new Manifest(GUEST_KIND, Instant.now(), stream.memory(), machine.toMap()));
+    progress.update(totalBytes, totalBytes);
+    long bytes = 0;
+    try (Stream<Path> files = Files.list(image)) {
+      for (Path file : files.toList()) {
+        bytes += Files.size(file);
+      }
+    }
+    return bytes;
+  }
+
+  /** Pages that are not zero. */
+  int nonZeroPages() {
+    return nonZero.cardinality();
+  }
+
+  private ImageWriter writer() {
+    if (writer == null) {
+      throw new IllegalStateException("pages before their memory");
+    }
+    return writer;
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (writer != null) {
+      writer.close();
+    }
+  }
+}

@@ -1,0 +1,370 @@
+package org.rekindle.guest.qemu;
+
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Image;
+import org.rekindle.image.ImageWriter;
+
+/*
+ * The order of a save, and who may fail when
+ *
+ * 1. Settings: capabilities that would bend the stream are switched off, the bandwidth limit is
+ *    taken away. The guest still runs.
+ * 2. stop. From here on the guest stands still, so from here on every way out passes settle(),
+ *    which ends the migration and lets the guest go on.
+ * 3. migrate to a socket of ours; pages go into the image as they come.
+ * 4. When QEMU says "completed" and stands in "postmigrate", all of the guest is in our hands. If
+ *    it shall go on, it goes on now: the image is made durable while the guest runs again. That is
+ *    safe, since nothing that it does now belongs to the image any more. (An earlier "cont" is not:
+ *    QEMU sets the state "postmigrate" after "completed", and a guest that runs by then makes it
+ *    abort.)
+ * 5. commit gives the image its name. Only then may QEMU be asked to quit.
+ *
+ * A copy of the guest's disks is not made: an image is good for disks as they were at its stop.
+ */
+
+/** Saves a running QEMU machine into an image. One object, one save. */
+public final class QemuSave implements AutoCloseable {
+  /** What becomes of the guest when it has been saved. */
+  public enum Then {
+    /** It runs on, if it ran before. */
+    RESUME,
+    /** QEMU ends. */
+    QUIT,
+    /** It stays paused; {@code cont} resumes it. */
+    STAY_PAUSED
+  }
+
+  private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(10);
+
+  /** "stop" and "cont" wait until the disks have taken what is under way. */
+  private static final Duration DISKS_TIMEOUT = Duration.ofSeconds(60);
+
+  private static final Duration STREAM_TIMEOUT = Duration.ofSeconds(60);
+  private static final Duration SETTLING_TIMEOUT = Duration.ofSeconds(10);
+
+  /** Between two looks at a state that no event announces. */
+  private static final long LOOK_MS = 5;
+
+  private static final Set<String> CAN_BE_SAVED = Set.of("running", "paused", "prelaunch");
+
+  private static final Set<String> NOT_UNDER_WAY =
+      Set.of("none", "completed", "failed", "cancelled");
+
+  private final Path monitor;
+  private final Path image;
+  private final ImageWriter.Options layout;
+  private final Then then;
+  private final Image.Progress progress;
+
+  private final AtomicBoolean started = new AtomicBoolean();
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private volatile boolean cancelled;
+  private volatile @Nullable MigrationListener listener;
+
+  // The guest's last stop and resume by QEMU's stamps; written by the monitor's thread.
+  private volatile long stoppedNs;
+  private volatile long resumedNs;
+  private final Semaphore events = new Semaphore(0);
+
+  /**
+   * @param monitor the QMP socket of the machine
+   * @param image the image directory to make; must not exist
+   */
+  public QemuSave(
+      Path monitor, Path image, ImageWriter.Options layout, Then then, Image.Progress progress) {
+    this.monitor = monitor;
+    this.image = image;
+    this.layout = layout;
+    this.then = then;
+    this.progress = progress;
+  }
+
+  /**
+   * Saves the machine.
+   *
+   * @throws SaveException if that failed after the guest was touched; says how the guest is now
+   * @throws IOException if it failed before
+   */
+  public SaveResult run() throws IOException {
+    if (!started.compareAndSet(false, true)) {
+      throw new IllegalStateException("a QemuSave saves once");
+    }
+    long startNs = System.nanoTime();
+    try {
+      checkTarget();
+      try (Qmp qmp = Qmp.connect(monitor, COMMAND_TIMEOUT);
+          Qmp.Subscription _ = qmp.subscribe(this::note)) {
+        return save(qmp, startNs);
+      }
+    } finally {
+      ended.countDown();
+    }
+  }
+
+  /**
+   * Gives up, from any thread (such as a shutdown hook), and waits until the guest is as it was
+   * before and nothing of the image is left. Without effect when the save has ended.
+   */
+  @Override
+  public void close() {
+    cancelled = true;
+    MigrationListener waiting = listener;
+    if (waiting != null) {
+      waiting.cancel();
+    }
+    if (started.get()) {
+      try {
+        ended.await(SETTLING_TIMEOUT.multipliedBy(3).toMillis(), TimeUnit.MILLISECONDS);
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void checkTarget() throws IOException {
+    if (Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
+      throw new FileAlreadyExistsException(
+          image.toString(), null, "it exists already; remove it or choose another name");
+    }
+    Path parent = image.toAbsolutePath().normalize().getParent();
+    while (parent != null && !Files.exists(parent)) {
+      parent = parent.getParent();
+    }
+    if (parent == null || !Files.isDirectory(parent) || !Files.isWritable(parent)) {
+      throw new IOException(
+          "cannot make " + image + ": " + parent + " is not a writable directory");
+    }
+  }
+
+  private void note(QmpEvent event) {
+    switch (event.name()) {
+      case "STOP" -> stoppedNs = event.timestampNs();
+      case "RESUME" -> resumedNs = event.timestampNs();
+      default -> {}
+    }
+    events.release();
+  }
+
+  private SaveResult save(Qmp qmp, long startNs) throws IOException {
+    String state = runState(qmp);
+    if (!CAN_BE_SAVED.contains(state)) {
+      throw new IOException(
+          "a guest in the state \"" + state + "\" cannot be saved; resume it first (\"cont\")");
+    }
+    String migration = migrationStatus(qmp);
+    if (!NOT_UNDER_WAY.contains(migration)) {
+      throw new IOException("a migration is under way already (status \"" + migration + "\")");
+    }
+    boolean ranBefore = state.equals("running");
+    MigrationSettings settings = MigrationSettings.apply(qmp);
+    List<String> warnings = new ArrayList<>();
+    try (ImageSink sink = new ImageSink(image, layout, progress)) {
+      if (ranBefore) {
+        stoppedNs = System.nanoTime(); // the event, which comes before the reply, knows better
+        qmp.execute("stop", Map.of(), DISKS_TIMEOUT);
+      }
+      SavedStream stream = receive(qmp, sink);
+      boolean resume = ranBefore && then == Then.RESUME;
+      if (resume) {
+        qmp.execute("cont", Map.of(), DISKS_TIMEOUT);
+      }
+      if (then != Then.QUIT) {
+        restore(qmp, settings, warnings);
+      }
+      SavedMachine machine =
+          new SavedMachine(
+              stream.machineType(),
+              stream.configurationHex(),
+              stream.ramSectionId(),
+              qmp.version().toString(),
+              ranBefore);
+      checkCancelled();
+      long imageBytes = sink.commit(stream, machine);
+      long doneNs = System.nanoTime();
+      if (then == Then.QUIT) {
+        quit(qmp, warnings);
+      }
+      return new SaveResult(
+          machine,
+          resume,
+          ranBefore ? (resume ? resumedNs : doneNs) - stoppedNs : 0,
+          doneNs - startNs,
+          stream.memory().pages(),
+          stream.memory().pages() - sink.nonZeroPages(),
+          stream.bytes(),
+          imageBytes,
+          List.copyOf(warnings));
+    } catch (IOException failed) {
+      throw new SaveException(failed, settle(qmp, settings, ranBefore, failed));
+    } catch (RuntimeException | Error broken) {
+      settle(qmp, settings, ranBefore, broken);
+      throw broken;
+    }
+  }
+
+  private SavedStream receive(Qmp qmp, ImageSink sink) throws IOException {
+    MigrationListener.Vigil vigil =
+        () -> {
+          checkCancelled();
+          checkMigration(qmp);
+        };
+    try (PrivateDirectory directory = PrivateDirectory.create();
+        MigrationListener channel =
+            new MigrationListener(directory.path().resolve("migration"), vigil, STREAM_TIMEOUT)) {
+      listener = channel;
+      checkCancelled();
+      qmp.execute("migrate", Map.of("uri", "unix:" + directory.path().resolve("migration")));
+      SavedStream stream = parse(qmp, sink, channel);
+      awaitPostmigrate(qmp);
+      return stream;
+    } finally {
+      listener = null;
+    }
+  }
+
+  private SavedStream parse(Qmp qmp, ImageSink sink, MigrationListener channel) throws IOException {
+    try {
+      return MigrationStreamReader.read("the stream from QEMU", channel, sink);
+    } catch (MigrationStreamException damaged) {
+      checkCancelled();
+      checkMigration(qmp); // if QEMU has given up, it knows better why than the stream's end
+      throw damaged;
+    }
+  }
+
+  private void checkCancelled() throws IOException {
+    if (cancelled) {
+      throw new IOException("cancelled");
+    }
+  }
+
+  private static void checkMigration(Qmp qmp) throws IOException {
+    Map<String, @Nullable Object> migration = qmp.execute("query-migrate");
+    Object status = migration.get("status");
+    if ("failed".equals(status) || "cancelled".equals(status) || "cancelling".equals(status)) {
+      Object reason = migration.get("error-desc");
+      throw new IOException(
+          "QEMU ended the migration with \""
+              + status
+              + "\""
+              + (reason == null ? "; its log says why" : ": " + reason));
+    }
+  }
+
+  private void awaitPostmigrate(Qmp qmp) throws IOException {
+    long startNs = System.nanoTime();
+    while (!migrationStatus(qmp).equals("completed") || !runState(qmp).equals("postmigrate")) {
+      checkCancelled();
+      checkMigration(qmp);
+      if (System.nanoTime() - startNs > SETTLING_TIMEOUT.toNanos()) {
+        throw new IOException("QEMU does not complete the migration though all was received");
+      }
+      pause();
+    }
+  }
+
+  private static void restore(Qmp qmp, MigrationSettings settings, List<String> warnings) {
+    try {
+      settings.restore(qmp);
+    } catch (IOException refused) {
+      warnings.add("the migration settings could not be put back: " + refused.getMessage());
+    }
+  }
+
+  private static void quit(Qmp qmp, List<String> warnings) {
+    try {
+      qmp.execute("quit");
+    } catch (IOException failed) {
+      if (qmp.isOpen()) { // a QEMU that is gone already is what was wanted
+        warnings.add("QEMU did not quit: " + failed.getMessage());
+      }
+    }
+  }
+
+  /**
+   * Ends the migration after a failure, and has the guest as it was before. Nothing may keep it
+   * from trying: an interrupt is put off, and a lost connection made anew.
+   */
+  private SaveException.GuestState settle(
+      Qmp old, MigrationSettings settings, boolean ranBefore, Throwable failure) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (old.isOpen()) {
+        return settle(old, settings, ranBefore);
+      }
+      try (Qmp qmp = Qmp.connect(monitor, COMMAND_TIMEOUT)) {
+        return settle(qmp, settings, ranBefore);
+      }
+    } catch (IOException alsoFailed) {
+      failure.addSuppressed(alsoFailed);
+      return SaveException.GuestState.UNKNOWN;
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private SaveException.GuestState settle(Qmp qmp, MigrationSettings settings, boolean ranBefore)
+      throws IOException {
+    long startNs = System.nanoTime();
+    if (!NOT_UNDER_WAY.contains(migrationStatus(qmp))) {
+      qmp.execute("migrate_cancel");
+    }
+    while ((!NOT_UNDER_WAY.contains(migrationStatus(qmp)) || runState(qmp).equals("finish-migrate"))
+        && System.nanoTime() - startNs < SETTLING_TIMEOUT.toNanos()) {
+      pause();
+    }
+    try {
+      if (ranBefore && !runState(qmp).equals("running")) {
+        qmp.execute("cont", Map.of(), DISKS_TIMEOUT);
+      }
+      settings.restore(qmp);
+    } catch (QmpException refused) {
+      // The state tells what became of it.
+    }
+    if (runState(qmp).equals("running")) {
+      return SaveException.GuestState.RUNS;
+    }
+    return ranBefore
+        ? SaveException.GuestState.STANDS_STILL
+        : SaveException.GuestState.STAYS_PAUSED;
+  }
+
+  private static String runState(Qmp qmp) throws IOException {
+    Object state = qmp.execute("query-status").get("status");
+    return state instanceof String name ? name : "unknown";
+  }
+
+  /** As query-migrate names it; "none" if there never was a migration. */
+  private static String migrationStatus(Qmp qmp) throws IOException {
+    Object status = qmp.execute("query-migrate").get("status");
+    return status instanceof String name ? name : "none";
+  }
+
+  /** Until something happens in QEMU, or a moment has passed. */
+  private void pause() throws IOException {
+    try {
+      if (events.tryAcquire(LOOK_MS, TimeUnit.MILLISECONDS)) {
+        events.drainPermits();
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", interrupted);
+    }
+  }
+}
