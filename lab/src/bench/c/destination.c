@@ -8,8 +8,9 @@
  * Listens on SOCKET, takes one connection, swallows the stream up to and including the PACKAGED
  * command (device state is not looked at), then sends REQUESTS requests for pseudo-random pages
  * that have not come yet, and waits for each until a record of exactly that page is there; others
- * are noted as received. PINGs are answered throughout. Then it sends SHUT 0 and closes, with
- * --until-end not before the source has sent everything and the end of the stream.
+ * are noted as received. PINGs are answered throughout. Then it hangs up, as a QEMU that quits; with
+ * --until-end it waits until the source has sent everything and the end of the stream, and answers
+ * SHUT 0, as a QEMU that has been restored.
  *
  * Output: request,page,latency_ns, where page counts through all RAM blocks in stream order, and
  * the time runs from before the request is written to when the page's last byte has been read.
@@ -362,8 +363,8 @@ int main(int count, char **arguments) {
     while (advance() != END_OF_STREAM) {}
     if (received_pages < total_pages)
       die("only %" PRIu64 " of %" PRIu64 " pages had come at the end", received_pages, total_pages);
+    send_word(RP_SHUT, 0);
   }
-  send_word(RP_SHUT, 0);
   close(peer);
 
   printf("request,page,latency_ns\n");

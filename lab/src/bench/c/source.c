@@ -65,17 +65,52 @@ static void send_all(const uint8_t *p, size_t bytes) {
 /* ---- CRC32C ---- */
 
 #ifdef __x86_64__
-/* Three streams would be faster still, but one runs at 8 bytes in 3 cycles. */
-__attribute__((target("sse4.2"))) static uint32_t crc32c(const uint8_t *p, size_t bytes) {
-  uint64_t crc = 0xffffffff, word;
+/* The instruction takes 8 bytes in 3 cycles, but begins another one each cycle: so a block is cut
+ * into three parts, computed side by side, and their checksums are put together: that of AB is that
+ * of A with as many zero bytes appended as B has, xor that of B. Appending zeros is linear, so for a
+ * fixed number of them four tables do it. */
+static size_t third;            /* bytes of a part */
+static uint32_t append[4][256]; /* checksum with a third of zeros behind, by each of its bytes */
+
+__attribute__((target("sse4.2"))) static uint32_t update(uint32_t crc, const uint8_t *p, size_t bytes) {
+  uint64_t word;
   for (; bytes >= 8; p += 8, bytes -= 8) {
     memcpy(&word, p, 8);
     crc = __builtin_ia32_crc32di(crc, word);
   }
   while (bytes-- > 0) crc = __builtin_ia32_crc32qi(crc, *p++);
-  return ~(uint32_t)crc;
+  return crc;
+}
+
+static void prepare_crc32c(void) {
+  third = block_bytes / 24 * 8;
+  uint8_t *zeros = calloc(third, 1);
+  for (int i = 0; i < 4; i++)
+    for (uint32_t byte = 0; byte < 256; byte++) append[i][byte] = update(byte << (8 * i), zeros, third);
+  free(zeros);
+}
+
+static uint32_t append_third(uint32_t crc) {
+  return append[0][crc & 255] ^ append[1][crc >> 8 & 255] ^ append[2][crc >> 16 & 255] ^ append[3][crc >> 24];
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc32c(const uint8_t *p, size_t bytes) {
+  uint64_t a = 0xffffffff, b = 0, c = 0, word[3];
+  if (bytes < 3 * third) return ~update(a, p, bytes);
+  for (size_t i = 0; i < third; i += 8) {
+    memcpy(word, p + i, 8);
+    memcpy(word + 1, p + third + i, 8);
+    memcpy(word + 2, p + 2 * third + i, 8);
+    a = __builtin_ia32_crc32di(a, word[0]);
+    b = __builtin_ia32_crc32di(b, word[1]);
+    c = __builtin_ia32_crc32di(c, word[2]);
+  }
+  a = append_third(append_third(a) ^ b) ^ c;
+  return ~update(a, p + 3 * third, bytes - 3 * third);
 }
 #else
+static void prepare_crc32c(void) {}
+
 static uint32_t crc32c(const uint8_t *p, size_t bytes) {
   uint32_t crc = 0xffffffff;
   while (bytes-- > 0) {
@@ -172,6 +207,7 @@ static void serve_requests(void) {
 }
 
 static void compute_checksums(void) {
+  prepare_crc32c();
   uint8_t *block = malloc(block_bytes);
   checksums = calloc((file_bytes + block_bytes - 1) / block_bytes, sizeof *checksums);
   for (uint64_t start = 0; start < file_bytes; start += block_bytes) {
