@@ -25,6 +25,11 @@ public record Outcome(
     long bytesRead,
     long reads) {
 
+  /** The same outcome, once it is known when the guest began to run. */
+  public Outcome withFirstInstructionNs(long ns) {
+    return new Outcome(plan, startedNs, ns, allInNs, endedNs, faults, tally, bytesRead, reads);
+  }
+
   /** Faults that waited for a page to be brought, not for one that was on its way. */
   public int demandFaults() {
     int demanded = 0;

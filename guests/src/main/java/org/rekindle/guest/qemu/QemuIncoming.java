@@ -8,12 +8,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.Region;
 import org.rekindle.linux.UnixSocket;
+import org.rekindle.restore.Outcome;
 
 /**
  * A QEMU that was started with {@code -incoming defer}, our own or one that the user has started:
@@ -22,6 +24,12 @@ import org.rekindle.linux.UnixSocket;
 public final class QemuIncoming implements AutoCloseable {
   /** The first version that this was tried with; older ones have other return path rules. */
   private static final int[] OLDEST = {7, 2};
+
+  /** How long QEMU's main loop may take to act on RUN: it has nothing else left to do. */
+  private static final long SETTLE_NS = 10_000_000_000L;
+
+  /** How often it is asked meanwhile: there is no event for a guest that is held. */
+  private static final long SETTLE_STEP_NS = 2_000_000;
 
   private static final String TYPE_SUFFIX = "-machine";
 
@@ -189,6 +197,24 @@ public final class QemuIncoming implements AutoCloseable {
 
   public PostcopyGuest guest() {
     return guest;
+  }
+
+  /**
+   * Waits until QEMU has started the guest, or holds it as {@code -S} wants; a restore that sent
+   * everything before the start can be over a little earlier than that.
+   *
+   * @return the outcome with the time of the first instruction; unchanged if the guest is held
+   */
+  public Outcome settled(Outcome outcome) throws IOException {
+    long deadlineNs = System.nanoTime() + SETTLE_NS;
+    while ("inmigrate".equals(qmp.execute("query-status").get("status"))) {
+      if (System.nanoTime() - deadlineNs > 0) {
+        throw new IOException("QEMU has all memory and does not start the guest");
+      }
+      LockSupport.parkNanos(SETTLE_STEP_NS);
+    }
+    // Replies and events come in their order: what started the guest has been heard by now.
+    return outcome.withFirstInstructionNs(guest.firstInstructionNs());
   }
 
   /** Lets a guest run whose QEMU was started with {@code -S}; nothing else starts it. */
