@@ -38,17 +38,11 @@
 
   // Colours change with the system's theme, and for paper.
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => Page.change({}));
-  let opened = [];
   addEventListener('beforeprint', () => {
-    opened = [...document.querySelectorAll('details:not([open])')];
-    for (const each of opened) each.open = true;
     document.documentElement.dataset.theme = 'light';
     Page.change({});
   });
-  addEventListener('afterprint', () => {
-    for (const each of opened) each.open = false;
-    Page.theme(theme.value);
-  });
+  addEventListener('afterprint', () => Page.theme(theme.value));
 
   // Says to whoever looks from outside that everything was drawn.
   document.documentElement.dataset.plots = Plots.drawn();

@@ -147,7 +147,7 @@ const Plots = (() => {
       if (!step) return;
       event.preventDefault();
       const left = Math.min(u.over.clientWidth - 1, Math.max(0, (u.cursor.left ?? -1) + step * (event.shiftKey ? 40 : 8)));
-      u.setCursor({ left, top: 10 });
+      u.setCursor({ left, top: 10 }, true, true); // and tells the other plot
     });
     charts.set(id, { u, fit: () => u.setSize({ width: width(), height: spec.height }) });
   }

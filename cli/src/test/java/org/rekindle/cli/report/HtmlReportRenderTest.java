@@ -31,6 +31,16 @@ class HtmlReportRenderTest {
   }
 
   @Test
+  void resultsOfTwoSessionsAreShownOneAtATime() throws IOException, InterruptedException {
+    Path report = directory.resolve("report.html");
+    Path results = SyntheticResults.write(directory);
+    HtmlReport.write(Results.read(results, results), report);
+    String dom = rendered(report);
+    assertThat(dom).contains("session 1</option>").contains("session 2</option>");
+    assertThat(dom).contains("data-maps=\"5\"").doesNotContain("data-error");
+  }
+
+  @Test
   void aBrowserDrawsResultsThatKnowAlmostNothing() throws IOException, InterruptedException {
     Path report = directory.resolve("report.html");
     HtmlReport.write(new Results(java.util.List.of()), report);
