@@ -22,7 +22,7 @@ final class MigrationListener implements ReadableByteChannel {
   /** How often a silent peer is looked after; four QMP commands a second cost nothing. */
   private static final long LOOK_MS = 250;
 
-  /** Says why it is useless to wait any longer, by an exception. */
+  /** Says why it is useless to wait any longer, by an exception; must not wait itself. */
   interface Vigil {
     void check() throws IOException;
   }
@@ -82,13 +82,16 @@ final class MigrationListener implements ReadableByteChannel {
   private void await(SelectableChannel channel, int operation) throws IOException {
     channel.register(selector, operation);
     long startNs = System.nanoTime();
-    do {
+    while (true) {
       checkCancelled();
+      if (selector.select(_ -> {}, LOOK_MS) > 0) {
+        return;
+      }
       vigil.check();
       if (System.nanoTime() - startNs > patience.toNanos()) {
         throw new IOException("QEMU has sent nothing for " + patience.toSeconds() + " s");
       }
-    } while (selector.select(_ -> {}, LOOK_MS) == 0);
+    }
   }
 
   /** Has the reading thread fail soon; from any thread. */

@@ -217,10 +217,11 @@ public final class QemuSave implements AutoCloseable {
   }
 
   private SavedStream receive(Qmp qmp, ImageSink sink) throws IOException {
+    Lookout lookout = new Lookout(() -> checkMigration(qmp));
     MigrationListener.Vigil vigil =
         () -> {
           checkCancelled();
-          checkMigration(qmp);
+          lookout.check();
         };
     try (PrivateDirectory directory = PrivateDirectory.create();
         MigrationListener channel =
