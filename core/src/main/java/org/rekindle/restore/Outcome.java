@@ -1,5 +1,7 @@
 package org.rekindle.restore;
 
+import java.util.BitSet;
+
 /**
  * What happened in a restore. Times are on the clock of {@link System#nanoTime}; -1 where it did
  * not happen.
@@ -11,6 +13,7 @@ package org.rekindle.restore;
  * @param endedNs when the restore ended
  * @param faults every fault
  * @param tally pages placed, by cause
+ * @param prefetched the pages that the plan's prefetch brought
  * @param bytesRead bytes of page data read from the image
  * @param reads in how many reads
  */
@@ -22,6 +25,7 @@ public record Outcome(
     long endedNs,
     FaultLog faults,
     Tally tally,
+    BitSet prefetched,
     long bytesRead,
     long reads) {
 

@@ -3,6 +3,7 @@ package org.rekindle.restore;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
@@ -43,6 +44,7 @@ final class Pager implements FaultSink {
   private final FaultTable faults = new FaultTable();
   private final FaultLog log = new FaultLog();
   private final Tally tally;
+  private final BitSet prefetched; // sized at once: setting a bit allocates nothing
   private final boolean streamIsPaced;
 
   /**
@@ -86,6 +88,7 @@ final class Pager implements FaultSink {
     this.readers = readers;
     this.io = io;
     this.tally = tally;
+    this.prefetched = new BitSet(guest.memory().pages());
     this.streamIsPaced = !(plan.fill() instanceof Plan.Fill.FullSpeed);
     this.arrived = new BufferQueue(streamBuffers);
     PageStore hot = plan.hot();
@@ -369,6 +372,9 @@ final class Pager implements FaultSink {
       outcome = guest.place(page, data, offset, demanded);
     }
     tally.placed(cause, data == null);
+    if (cause == Cause.PREFETCH) {
+      prefetched.set(page);
+    }
     faults.placed(page, demanded ? cause : Cause.LATE);
   }
 
@@ -417,6 +423,11 @@ final class Pager implements FaultSink {
 
   boolean running() {
     return running;
+  }
+
+  /** The pages that prefetch has brought so far. */
+  BitSet prefetched() {
+    return prefetched;
   }
 
   FaultLog log() {

@@ -132,6 +132,7 @@ public final class Restore {
           System.nanoTime(),
           pager.log(),
           tally,
+          pager.prefetched(),
           meter.bytes.sum(),
           meter.reads.sum());
     }
