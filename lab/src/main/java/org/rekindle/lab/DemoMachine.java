@@ -45,8 +45,17 @@ public record DemoMachine(
         kit, "pc", 1, 192, Backing.ANONYMOUS, Optional.empty(), WorkloadParameters.SMALL);
   }
 
+  /** What it is, in a few words. */
+  String description() {
+    String memory = memoryMiB % 1024 == 0 ? memoryMiB / 1024 + " GiB" : memoryMiB + " MiB";
+    return "%s Linux, %d vCPU, %s".formatted(memory, vcpus, type);
+  }
+
   /**
    * The command that runs it, without what a boot or a restore adds (monitor, incoming).
+   *
+   * <p>{@code no_timer_check}: the kernel counts timer interrupts at boot, and gives up when the
+   * host is too busy to emulate them in time.
    *
    * @param serialSocket where QEMU shall listen for the guest's serial port; at most 107 bytes
    */
@@ -69,7 +78,8 @@ public record DemoMachine(
     command.addAll(List.of("-initrd", kit.initramfs().toString()));
     command.addAll(
         List.of(
-            "-append", "console=ttyS0 quiet loglevel=1 panic=-1 " + workload.kernelArguments()));
+            "-append", "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check "
+                + workload.kernelArguments()));
     command.addAll(
         List.of(
             "-chardev",

@@ -42,7 +42,16 @@ public final class StockEager {
       qmp.execute("migrate", Map.of("uri", "exec:cat > " + file));
       migration.await();
     }
-    return Duration.ofNanos(System.nanoTime() - startNs);
+    Duration elapsed = Duration.ofNanos(System.nanoTime() - startNs);
+    awaitPostmigrate(qmp);
+    return elapsed;
+  }
+
+  /** QEMU sets this state after "completed", and aborts if the guest runs by then. */
+  private static void awaitPostmigrate(Qmp qmp) throws IOException {
+    while (!"postmigrate".equals(qmp.execute("query-status").get("status"))) {
+      Thread.onSpinWait(); // one look takes a round trip to QEMU; the state is a moment away
+    }
   }
 
   /**

@@ -1,0 +1,263 @@
+package org.rekindle.lab;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.qemu.QemuIncoming;
+import org.rekindle.guest.qemu.QemuSave;
+import org.rekindle.guest.qemu.Qmp;
+import org.rekindle.guest.qemu.SaveResult;
+import org.rekindle.image.Image;
+import org.rekindle.image.ImageWriter;
+import org.rekindle.responsiveness.SteadyState;
+import org.rekindle.restore.Outcome;
+import org.rekindle.restore.Recording;
+import org.rekindle.restore.Restore;
+import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.Profile;
+
+/**
+ * The demo: a real guest is saved in steady state, recorded, and restored in every way, each time
+ * from a cold cache and the same modest disk.
+ *
+ * <p>Everything that it starts or writes beside its results is gone when {@link #run} has returned
+ * or thrown; interrupting its thread ends it soon.
+ */
+public final class DemoExperiment {
+  private static final Duration BOOT = Duration.ofMinutes(5);
+  private static final Duration MONITOR = Duration.ofSeconds(30);
+
+  /** Rates are taken over windows of a second: this many seconds of steady state. */
+  private static final int STEADY_SECONDS = 5;
+
+  /** One pass over the demo's working set takes 4 s of guest time; two and a half are enough. */
+  private static final long RECORDING_NS = 10_000_000_000L;
+
+  /** The image, the stock stream, and some room. */
+  private static final int DISK_SPACE_PER_MEMORY = 2;
+
+  /**
+   * What to do.
+   *
+   * @param machine the guest
+   * @param out where the results go; made if missing
+   * @param limits how fast the disk shall be
+   * @param options of the strategies
+   * @param rekindleVersion for the results
+   */
+  public record Settings(
+      DemoMachine machine,
+      Path out,
+      DiskThrottle.Limits limits,
+      Strategy.Options options,
+      String rekindleVersion) {
+    /** The demo as it is documented. */
+    public static Settings demo(GuestKit kit, Path out, String rekindleVersion) {
+      return new Settings(
+          DemoMachine.demo(kit),
+          out,
+          DiskThrottle.Limits.DISK,
+          Strategy.Options.DEFAULT,
+          rekindleVersion);
+    }
+  }
+
+  /** Hears what is going on, on the thread that runs the experiment. */
+  public interface Narrator {
+    /** A step begins or has ended. */
+    void say(String line);
+
+    /**
+     * How far a step is, some times a second.
+     *
+     * @param totalBytes 0 if not known
+     */
+    void progress(String what, long doneBytes, long totalBytes);
+  }
+
+  private final Settings settings;
+  private final Narrator narrator;
+
+  public DemoExperiment(Settings settings, Narrator narrator) {
+    this.settings = settings;
+    this.narrator = narrator;
+  }
+
+  /**
+   * Runs it, and writes {@code results.json} and the fault logs.
+   *
+   * @return the runs, in their order
+   */
+  public List<RunResult> run() throws IOException {
+    Path out = Files.createDirectories(settings.out()).toRealPath();
+    requireSpace(out);
+    try (Scope scope = new Scope()) {
+      Path work = Files.createTempDirectory(out, "work-");
+      scope.add(() -> GuestKit.delete(work));
+      Path image = work.resolve("guest.rekindle");
+      Path stream = work.resolve("guest.migration");
+      MeasuredRun.Saved saved = prepare(image, stream);
+
+      String storage;
+      @Nullable String throttle;
+      switch (DiskThrottle.apply(image, settings.limits())) {
+        case DiskThrottle.Outcome.Throttled(DiskThrottle slow) -> {
+          scope.add(slow);
+          throttle = "read limits of a control group: " + slow;
+          storage = "disk of " + slow.limits();
+        }
+        case DiskThrottle.Outcome.Unthrottled(String reason) -> {
+          throttle = null;
+          storage = "disk as it is";
+          narrator.say("the disk is NOT slowed down, so results vary with it: " + reason);
+        }
+      }
+      List<RunResult> runs = restoreAll(saved, storage, out, image, stream);
+      Results.write(
+          Environment.here(
+              storage + " (" + Files.getFileStore(out).type() + ")",
+              throttle,
+              settings.rekindleVersion(),
+              method()),
+          runs,
+          out.resolve("results.json"));
+      return runs;
+    }
+  }
+
+  private void requireSpace(Path out) throws IOException {
+    long neededMiB = (long) DISK_SPACE_PER_MEMORY * settings.machine().memoryMiB();
+    long usableMiB = Files.getFileStore(out).getUsableSpace() >> 20;
+    if (usableMiB < neededMiB) {
+      throw new IOException(
+          "%s has %d MiB of space left; the demo needs %d".formatted(out, usableMiB, neededMiB));
+    }
+  }
+
+  /** Boots, saves and records; the image has its profile afterwards. */
+  private MeasuredRun.Saved prepare(Path image, Path stream) throws IOException {
+    DemoMachine machine = settings.machine();
+    narrator.say("booting the guest: " + machine.description() + " ...");
+    String nonce;
+    String sum;
+    SteadyState steadyState;
+    try (RunningMachine running = machine.boot()) {
+      GuestConsole console = running.console();
+      narrator.say("  " + console.awaitLine("ready ", BOOT).text());
+      nonce = console.nonce();
+      sum = console.sum();
+      narrator.say("waiting for its steady state: one pass over the working set, then 5 s ...");
+      steadyState = steadyState(console);
+      narrator.say(
+          "  %.1f heartbeats/s, standard deviation %.1f"
+              .formatted(steadyState.beatsPerSecond(), steadyState.deviation()));
+      saveAsStock(running, stream);
+      save(running, image);
+    }
+    narrator.say("recording which pages it touches, in a throw-away clone ...");
+    Profile profile = record(image);
+    narrator.say(
+        "  %,d pages (%d MiB); recording once more, as independent truth ..."
+            .formatted(profile.size(), profile.size() >> 8));
+    Image.attach(image, profile);
+    return new MeasuredRun.Saved(machine, nonce, sum, steadyState, record(image));
+  }
+
+  private SteadyState steadyState(GuestConsole console) throws IOException {
+    int warm = console.beats().size() + settings.machine().workload().beatsPerPass();
+    long fromNs = console.awaitBeats(warm, BOOT).arrivalNs();
+    List<GuestConsole.Beat> beats = console.beats();
+    while (beats.getLast().arrivalNs() - fromNs <= STEADY_SECONDS * 1_000_000_000L) {
+      console.awaitBeats(beats.size() + 1, MONITOR);
+      beats = console.beats();
+    }
+    long[] beatsNs = beats.stream().skip(warm).mapToLong(GuestConsole.Beat::arrivalNs).toArray();
+    return SteadyState.of(beatsNs, SteadyState.WINDOW_NS)
+        .orElseThrow(() -> new IOException("the guest's heartbeat is slower than one a second"));
+  }
+
+  private void saveAsStock(RunningMachine running, Path stream) throws IOException {
+    narrator.say("saving it as stock QEMU does (migrate \"exec:cat > file\") ...");
+    try (Qmp qmp = Qmp.connect(running.qmp(), MONITOR)) {
+      Duration elapsed = StockEager.save(qmp, stream);
+      qmp.execute("cont");
+      narrator.say(
+          "  %.1f s, %d MiB".formatted(elapsed.toMillis() / 1e3, Files.size(stream) >> 20));
+    }
+    // Back to what it was before it is saved again.
+    running.console().awaitBeats(running.console().beats().size() + 1, MONITOR);
+  }
+
+  private void save(RunningMachine running, Path image) throws IOException {
+    narrator.say("saving it as a Rekindle image ...");
+    try (QemuSave save =
+        new QemuSave(
+            running.qmp(),
+            image,
+            ImageWriter.Options.DEFAULT,
+            QemuSave.Then.QUIT,
+            (done, total) -> narrator.progress("Saving", done, total))) {
+      SaveResult result = save.run();
+      narrator.say(
+          "  %.1f s, %d MiB; the guest stood still for %.1f s"
+              .formatted(
+                  result.elapsedNs() / 1e9, result.imageBytes() >> 20, result.stopNs() / 1e9));
+    }
+  }
+
+  private Profile record(Path directory) throws IOException {
+    try (Image image = Image.open(directory);
+        RestoredMachine clone =
+            RestoredMachine.start(settings.machine(), RestoredMachine.Purpose.CLONE)) {
+      QemuIncoming incoming = clone.connect(image);
+      Restore restore = new Restore(image, incoming.guest(), Strategy.recording(image));
+      Outcome outcome =
+          RestoreThread.run(
+              restore, RECORDING_NS, 0, (done, _) -> narrator.progress("Recording", done, 0));
+      return Recording.profile(outcome);
+    }
+  }
+
+  private List<RunResult> restoreAll(
+      MeasuredRun.Saved saved, String storage, Path out, Path image, Path stream)
+      throws IOException {
+    List<RunResult> runs = new ArrayList<>();
+    MeasuredRun stock = run(saved, storage, out, "stock QEMU");
+    runs.add(said(stock.restoreStock(stream)));
+    for (Strategy strategy : Strategy.values()) {
+      MeasuredRun run = run(saved, storage, out, strategy.label());
+      runs.add(said(run.restore(image, strategy, settings.options())));
+    }
+    return runs;
+  }
+
+  private MeasuredRun run(MeasuredRun.Saved saved, String storage, Path out, String strategy) {
+    narrator.say("restoring, " + strategy + " ...");
+    return new MeasuredRun(
+        saved,
+        storage,
+        out,
+        (done, total) -> narrator.progress("Restoring, " + strategy, done, total));
+  }
+
+  private RunResult said(RunResult run) {
+    narrator.say("  " + RunTable.sentence(run));
+    return run;
+  }
+
+  private static List<String> method() {
+    return List.of(
+        "Times count from the call that starts QEMU; the start of Rekindle's own JVM is not in them.",
+        "Before each run the image (or stock QEMU's file) was dropped from the page cache, and that"
+            + " was verified by mincore; a run whose cache stayed warm says so in its remark.",
+        "The profile was recorded once from the image, with a warm cache and no throttle; a second"
+            + " recording tells which prefetched pages were used.",
+        "Order: stock QEMU, then the strategies from eager to adaptive, one run each.",
+        "memoryIdentical: the nonce of the guest's boot and its own checksum over all filled memory"
+            + " are the same as before the save.");
+  }
+}

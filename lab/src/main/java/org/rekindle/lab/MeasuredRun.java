@@ -1,0 +1,217 @@
+package org.rekindle.lab;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.qemu.Blocktime;
+import org.rekindle.guest.qemu.QemuIncoming;
+import org.rekindle.image.Image;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.responsiveness.Stall;
+import org.rekindle.responsiveness.StallTimeline;
+import org.rekindle.responsiveness.SteadyState;
+import org.rekindle.restore.Cause;
+import org.rekindle.restore.FaultLog;
+import org.rekindle.restore.Outcome;
+import org.rekindle.restore.Restore;
+import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.Profile;
+
+/*
+ * What a run is
+ *
+ * Cache dropped and verified; the clock starts with the restore command, which here is the call
+ * that starts QEMU; beats are stamped as they come, on a thread of their own; the restore runs to
+ * its end; then the guest is watched until it is back to normal, or for so long that it evidently
+ * does not come back. Only then is it asked for its checksum, which disturbs it.
+ */
+
+/** Restores a saved machine once, and measures how it comes back. */
+final class MeasuredRun {
+  /** Steady state is three windows of a second; after this it is not coming any more. */
+  private static final long WATCH_NS = 15_000_000_000L;
+
+  private static final Duration NEXT_BEAT = Duration.ofSeconds(60);
+
+  /**
+   * The machine that was saved, and what it was like.
+   *
+   * @param nonce and {@code sum} by which it is recognised
+   * @param steadyState its heartbeat before it was saved
+   * @param truth the pages that it touches, recorded independently of the profile
+   */
+  record Saved(
+      DemoMachine machine, String nonce, String sum, SteadyState steadyState, Profile truth) {}
+
+  private final Saved saved;
+  private final String storage;
+  private final Path out;
+  private final Image.Progress progress;
+
+  /**
+   * @param storage the storage condition in a few words
+   * @param out where fault logs go
+   */
+  MeasuredRun(Saved saved, String storage, Path out, Image.Progress progress) {
+    this.saved = saved;
+    this.storage = storage;
+    this.out = out;
+    this.progress = progress;
+  }
+
+  /** Restores by a strategy of ours. */
+  RunResult restore(Path directory, Strategy strategy, Strategy.Options options)
+      throws IOException {
+    ColdCache.Result cache = ColdCache.drop(List.of(directory));
+    long commandNs = System.nanoTime();
+    try (Image image = Image.open(directory);
+        RestoredMachine machine =
+            RestoredMachine.start(saved.machine(), RestoredMachine.Purpose.RUN)) {
+      QemuIncoming incoming = machine.connect(image);
+      Restore restore = new Restore(image, incoming.guest(), strategy.plan(image, options));
+      Outcome outcome =
+          RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress);
+      Optional<Blocktime> blocktime = incoming.blocktime();
+      List<FaultRow> rows = rows(outcome.faults(), image.memory(), commandNs);
+      String log = "faults-" + strategy.label() + ".csv";
+      FaultLogCsv.write(rows, out.resolve(log));
+      long firstInstructionNs = outcome.firstInstructionNs() - commandNs;
+      return watch(
+              machine.console(),
+              strategy.label(),
+              commandNs,
+              firstInstructionNs,
+              outcome.allInNs() - commandNs)
+          .with(responsiveness(firstInstructionNs, rows))
+          .with(paging(outcome))
+          .with(
+              evidence(
+                  machine.console(),
+                  cache,
+                  log,
+                  image.memory(),
+                  machine.qemuVersion(),
+                  blocktime.map(Blocktime::allMs).map(Long::doubleValue).orElse(null)));
+    }
+  }
+
+  /** Restores as stock QEMU does. */
+  RunResult restoreStock(Path stream) throws IOException {
+    ColdCache.Result cache = ColdCache.drop(List.of(stream));
+    long commandNs = System.nanoTime();
+    try (RestoredMachine machine =
+        RestoredMachine.start(saved.machine(), RestoredMachine.Purpose.RUN)) {
+      long firstInstructionNs = StockEager.restore(machine.qemu(), stream) - commandNs;
+      return watch(
+              machine.console(), "stock QEMU", commandNs, firstInstructionNs, firstInstructionNs)
+          .with(responsiveness(firstInstructionNs, List.of()))
+          .with(new RunResult.Paging(0L, 0L, null, Files.size(stream), null, null, null))
+          .with(evidence(machine.console(), cache, null, null, machine.qemuVersion(), null));
+    }
+  }
+
+  /** Waits until the guest is back to normal, and tells its progress so far. */
+  private RunResult watch(
+      GuestConsole console, String strategy, long commandNs, long firstInstructionNs, long allInNs)
+      throws IOException {
+    long deadlineNs = System.nanoTime() + WATCH_NS;
+    List<GuestConsole.Beat> beats = console.beats();
+    OptionalLong normalNs = OptionalLong.empty();
+    while (normalNs.isEmpty() && System.nanoTime() < deadlineNs) {
+      console.awaitBeats(beats.size() + 1, NEXT_BEAT);
+      beats = console.beats();
+      long[] sinceCommandNs =
+          beats.stream().mapToLong(beat -> beat.arrivalNs() - commandNs).toArray();
+      normalNs = saved.steadyState().backToNormalNs(sinceCommandNs, System.nanoTime() - commandNs);
+    }
+    return RunResult.of(
+            new RunResult.Condition(saved.machine().description(), strategy, storage, 1))
+        .with(
+            new RunResult.Progress(
+                firstInstructionNs / 1e6,
+                (beats.getFirst().arrivalNs() - commandNs) / 1e6,
+                normalNs.isPresent() ? normalNs.getAsLong() / 1e6 : null,
+                allInNs / 1e6,
+                saved.steadyState(),
+                beats.stream().map(beat -> (beat.arrivalNs() - commandNs) / 1e6).toList()));
+  }
+
+  private static RunResult.Responsiveness responsiveness(
+      long firstInstructionNs, List<FaultRow> rows) {
+    List<Stall> stalls =
+        rows.stream()
+            .map(row -> new Stall(row.arrivalNs(), row.servedNs(), Stall.VCPU_UNKNOWN))
+            .toList();
+    return RunResult.Responsiveness.of(StallTimeline.perGuest(firstInstructionNs, stalls));
+  }
+
+  private static List<FaultRow> rows(FaultLog log, MemoryMap memory, long commandNs) {
+    List<FaultRow> rows = new ArrayList<>(log.size());
+    for (int i = 0; i < log.size(); i++) {
+      int region = memory.regionOf(log.page(i));
+      rows.add(
+          new FaultRow(
+              log.arrivalNs(i) - commandNs,
+              log.servedNs(i) - commandNs,
+              memory.region(region).name(),
+              log.page(i) - memory.firstPage(region),
+              switch (log.cause(i)) {
+                case LATE -> FaultRow.Cause.LATE;
+                case DEMAND_ZERO -> FaultRow.Cause.ZERO;
+                default -> FaultRow.Cause.DEMAND;
+              },
+              log.vcpu(i) < 0 ? FaultRow.VCPU_UNKNOWN : log.vcpu(i)));
+    }
+    return rows;
+  }
+
+  private RunResult.Paging paging(Outcome outcome) {
+    BitSet used = new BitSet();
+    for (int page : saved.truth().pages()) {
+      used.set(page);
+    }
+    for (int i = 0; i < outcome.faults().size(); i++) {
+      used.set(outcome.faults().page(i)); // a late fault is a touch of a prefetched page
+    }
+    used.and(outcome.prefetched());
+    return new RunResult.Paging(
+        (long) outcome.demandFaults(),
+        (long) (outcome.faults().size() - outcome.demandFaults()),
+        outcome.tally().zeroPages(),
+        outcome.bytesRead(),
+        outcome.reads(),
+        outcome.tally().placed(Cause.PREFETCH),
+        (long) used.cardinality());
+  }
+
+  private RunResult.Evidence evidence(
+      GuestConsole console,
+      ColdCache.Result cache,
+      @Nullable String faultLog,
+      @Nullable MemoryMap memory,
+      @Nullable String qemuVersion,
+      @Nullable Double blocktimeMs)
+      throws IOException {
+    Map<String, Long> memoryBytes = new LinkedHashMap<>();
+    if (memory != null) {
+      memory.regions().forEach(region -> memoryBytes.put(region.name(), region.bytes()));
+    }
+    boolean identical = console.nonce().equals(saved.nonce()) && console.sum().equals(saved.sum());
+    return new RunResult.Evidence(
+        identical,
+        faultLog,
+        memoryBytes,
+        qemuVersion,
+        blocktimeMs,
+        cache.isCold() ? null : cache.toString());
+  }
+}

@@ -1,0 +1,108 @@
+package org.rekindle.lab;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.qemu.PrivateDirectory;
+import org.rekindle.guest.qemu.QemuIncoming;
+import org.rekindle.guest.qemu.QemuProcess;
+import org.rekindle.guest.qemu.Qmp;
+import org.rekindle.guest.qemu.SavedMachine;
+import org.rekindle.image.Image;
+
+/**
+ * A QEMU that waits for a {@link DemoMachine} to come back from an image, with a console that
+ * listens already. Closing ends it.
+ */
+final class RestoredMachine implements AutoCloseable {
+  /** A QEMU under emulation on a busy machine needs seconds to answer. */
+  static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  /** What it is restored for. */
+  enum Purpose {
+    /** It runs. */
+    RUN,
+    /** It comes back but does not run before {@code cont}: for looking at its memory. */
+    STAY_PAUSED,
+    /** A throw-away clone, to be watched. */
+    CLONE
+  }
+
+  private final Scope scope;
+  private final QemuProcess qemu;
+  private final GuestConsole console;
+  private @Nullable Qmp qmp; // since connect
+
+  private RestoredMachine(Scope scope, QemuProcess qemu, GuestConsole console) {
+    this.scope = scope;
+    this.qemu = qemu;
+    this.console = console;
+  }
+
+  static RestoredMachine start(DemoMachine machine, Purpose purpose) throws IOException {
+    Scope scope = new Scope();
+    try {
+      Path serial = scope.add(PrivateDirectory.create()).path().resolve("serial");
+      List<String> command = new ArrayList<>(machine.command(serial));
+      if (purpose == Purpose.STAY_PAUSED) {
+        command.add("-S");
+      }
+      QemuProcess qemu =
+          scope.add(
+              purpose == Purpose.CLONE
+                  ? QemuProcess.startClone(command, false, QemuProcess.Console.NONE)
+                  : QemuProcess.startForRestore(command, QemuProcess.Console.NONE));
+      GuestConsole console;
+      try {
+        console = scope.add(GuestConsole.connect(serial, qemu::isAlive, PATIENCE));
+      } catch (IOException silent) {
+        throw qemu.isAlive() ? silent : qemu.explain("QEMU ended before it could be restored into");
+      }
+      return new RestoredMachine(scope, qemu, console);
+    } catch (IOException | RuntimeException failed) {
+      try (scope) {
+        throw failed;
+      }
+    }
+  }
+
+  /** Prepares it for the image's machine; closed with this object. */
+  QemuIncoming connect(Image image) throws IOException {
+    Qmp monitor = scope.add(qemu.connect(PATIENCE));
+    qmp = monitor;
+    return scope.add(
+        QemuIncoming.connect(
+            monitor,
+            qemu.directory(),
+            image.memory(),
+            SavedMachine.fromMap(image.manifest().guest()),
+            image.deviceState()));
+  }
+
+  /** Its version; null before {@link #connect}. */
+  @Nullable String qemuVersion() {
+    return qmp == null ? null : qmp.version().toString();
+  }
+
+  /** Compares its memory with the image's, while it is paused and after the restore has ended. */
+  MemoryComparison compare(Image image) throws IOException {
+    return MemoryComparison.compare(image, qemu.pid(), Objects.requireNonNull(qmp));
+  }
+
+  QemuProcess qemu() {
+    return qemu;
+  }
+
+  GuestConsole console() {
+    return console;
+  }
+
+  @Override
+  public void close() throws IOException {
+    scope.close();
+  }
+}

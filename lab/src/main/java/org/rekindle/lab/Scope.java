@@ -1,0 +1,35 @@
+package org.rekindle.lab;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/** Closes what was added to it, the last first, and all of it whatever fails on the way. */
+final class Scope implements AutoCloseable {
+  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+
+  <T extends AutoCloseable> T add(T resource) {
+    opened.push(resource);
+    return resource;
+  }
+
+  @Override
+  public void close() throws IOException {
+    @Nullable IOException failed = null;
+    while (!opened.isEmpty()) {
+      try {
+        opened.pop().close();
+      } catch (Exception e) {
+        if (failed == null) {
+          failed = e instanceof IOException io ? io : new IOException(e.getMessage(), e);
+        } else {
+          failed.addSuppressed(e);
+        }
+      }
+    }
+    if (failed != null) {
+      throw failed;
+    }
+  }
+}
