@@ -31,7 +31,8 @@ public record Outcome(
 
   /** The same outcome, once it is known when the guest began to run. */
   public Outcome withFirstInstructionNs(long ns) {
-    return new Outcome(plan, startedNs, ns, allInNs, endedNs, faults, tally, bytesRead, reads);
+    return new Outcome(
+        plan, startedNs, ns, allInNs, endedNs, faults, tally, prefetched, bytesRead, reads);
   }
 
   /** Faults that waited for a page to be brought, not for one that was on its way. */

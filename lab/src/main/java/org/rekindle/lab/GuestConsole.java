@@ -89,6 +89,10 @@ public final class GuestConsole implements AutoCloseable {
     }
   }
 
+  Path socket() {
+    return socket;
+  }
+
   private static void pause() throws IOException {
     try {
       Thread.sleep(RETRY_MS);

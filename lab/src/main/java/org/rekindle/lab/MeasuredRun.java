@@ -79,7 +79,8 @@ final class MeasuredRun {
       QemuIncoming incoming = machine.connect(image);
       Restore restore = new Restore(image, incoming.guest(), strategy.plan(image, options));
       Outcome outcome =
-          RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress);
+          incoming.settled(
+              RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress));
       Optional<Blocktime> blocktime = incoming.blocktime();
       List<FaultRow> rows = rows(outcome.faults(), image.memory(), commandNs);
       String log = "faults-" + strategy.label() + ".csv";
