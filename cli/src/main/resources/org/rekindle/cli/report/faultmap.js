@@ -35,7 +35,7 @@ const FaultMaps = (() => {
     if (!faults) return 'no fault log: what it waited for is not known';
     if (faults.problem) return faults.problem;
     const all = faults.counts.reduce((a, b) => a + b, 0);
-    if (all === 0) return 'no fault: nothing was missing when the guest ran';
+    if (all === 0) return 'no fault: the guest never had to wait for a page';
     const names = ['demand', 'late', 'zero'];
     return Format.count(all) + (all === 1 ? ' fault: ' : ' faults: ')
       + names.map((name, i) => faults.counts[i] > 0 ? Format.count(faults.counts[i]) + ' ' + name : null).filter(Boolean).join(', ');

@@ -130,7 +130,7 @@ const Tables = (() => {
   /** What was restored from where; a choice, if the results hold more than one such thing. */
   function scene() {
     const { conditions } = Page.data;
-    const name = c => c.guest + ' from ' + c.storage;
+    const name = c => c.guest + ' · ' + c.storage;
     if (conditions.length > 1) {
       const select = el('select', {}, ...conditions.map((c, i) => el('option', { value: i },
         name(c) + (conditions.some((d, j) => j !== i && name(d) === name(c)) ? ', session ' + (c.session + 1) : ''))));
