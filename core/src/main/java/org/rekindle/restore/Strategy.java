@@ -83,7 +83,7 @@ public enum Strategy {
       case EAGER ->
           new Plan(
               label,
-              BlockSequence.all(base),
+              nothing,
               PageList.NONE,
               new Plan.Start.AfterEverything(),
               Plan.Miss.PAGE,
