@@ -3,20 +3,28 @@ package org.rekindle.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.rekindle.image.FaultyFiles.Fault;
+import org.rekindle.workingset.Access;
 import org.rekindle.workingset.Profile;
 
 /** Saving and attaching that fail at each of their steps in turn. */
@@ -84,7 +92,7 @@ class InterruptedSaveTest {
       }
       try (Image image = requireWhole(directory, guest)) {
         int[] found = image.profile().orElseThrow().pages();
-        if (java.util.Arrays.equals(found, old.pages())) {
+        if (Arrays.equals(found, old.pages())) {
           sawOld = true;
         } else {
           assertThat(found).isEqualTo(next.pages());
@@ -101,6 +109,63 @@ class InterruptedSaveTest {
     assertThat(ImageRoundTripTest.names(directory)).hasSize(8);
     try (Image image = requireWhole(directory, guest)) {
       assertThat(image.profile().orElseThrow().pages()).isEqualTo(next.pages());
+    }
+  }
+
+  @Test
+  void aSecondAttachmentAtTheSameTimeIsRefused() throws IOException {
+    RandomGuest guest = new RandomGuest(12, 40);
+    Path directory = temp.resolve("image");
+    guest.save(directory, OPTIONS);
+    try (FileChannel channel =
+            FileChannel.open(
+                directory.resolve("attach.lock"),
+                StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE);
+        FileLock held = channel.lock()) {
+      assertThat(held.isValid()).isTrue();
+      assertThatThrownBy(() -> Image.attach(directory, guest.profile()))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("try again");
+    }
+    Image.attach(directory, guest.profile());
+  }
+
+  @Test
+  void aProfileOfAnotherGuestIsRefused() throws IOException {
+    RandomGuest guest = new RandomGuest(13, 40);
+    Path directory = temp.resolve("image");
+    guest.save(directory, OPTIONS);
+    for (int[] pages : new int[][] {{guest.memory.pages()}, {-1}, {3, 3}}) {
+      Access[] access = new Access[pages.length];
+      Arrays.fill(access, Access.READ);
+      Profile profile = new Profile(pages, new long[pages.length], access, 1, "test");
+      assertThatThrownBy(() -> Image.attach(directory, profile))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+    requireWhole(directory, guest).close();
+  }
+
+  /** The kernel's own full disk: what the double above imitates. */
+  @Test
+  @Tag("slow")
+  void aFullTmpfsIsReportedAndLeftEmpty() throws IOException, InterruptedException {
+    Path mount = Files.createDirectory(temp.resolve("small"));
+    Process process =
+        new ProcessBuilder("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount.toString())
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assumeTrue(process.waitFor() == 0, "needs the right to mount a tmpfs: " + said);
+    try {
+      RandomGuest guest = new RandomGuest(14, 2000);
+      assertThatThrownBy(() -> guest.save(mount.resolve("image"), OPTIONS))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining(mount.toString())
+          .hasMessageContaining("No space left on device");
+      assertThat(ImageRoundTripTest.names(mount)).isEmpty();
+    } finally {
+      new ProcessBuilder("umount", mount.toString()).inheritIO().start().waitFor();
     }
   }
 
