@@ -39,6 +39,12 @@ public final class Envelope {
    */
   private static final int LEVEL = 3;
 
+  /**
+   * A body this many times longer than its frame is refused, so that a small file cannot make us
+   * allocate much. The most regular index and profile that there can be reach 25.
+   */
+  private static final int MAX_RATIO = 256;
+
   private Envelope() {}
 
   /**
@@ -120,6 +126,11 @@ public final class Envelope {
               + Integer.toUnsignedString(frameBytes)
               + " bytes at offset 20, expected "
               + (file.length - HEADER_BYTES));
+    }
+    if (bodyBytes > (long) frameBytes * MAX_RATIO) {
+      throw new DataFormatException(
+          "body of %d bytes at offset 16 cannot be in a frame of %d bytes"
+              .formatted(bodyBytes, frameBytes));
     }
     return decompress(file, frameBytes, bodyBytes);
   }

@@ -24,6 +24,9 @@ public final class Image implements AutoCloseable {
   /** The VMM's device state is read as a whole: QEMU's is about 1 MiB, with a large GPU 100. */
   private static final int MAX_BLOB_BYTES = 1 << 30;
 
+  /** See {@link FileStore}. Twice as much must be there, as a hot store may come with the base. */
+  private static final int MAX_HEAP_BYTES_PER_PAGE = 12;
+
   private final Path directory;
   private final ImageFiles files;
   private final byte[] deviceState;
@@ -109,6 +112,7 @@ public final class Image implements AutoCloseable {
   }
 
   private FileStore store(ImageFiles.Store store) throws IOException {
+    checkHeap();
     Path pageFile = directory.resolve(store.pageFile());
     expectBytes(pageFile, store.pageFileBytes());
     byte[] content = read(store.index());
@@ -118,6 +122,16 @@ public final class Image implements AutoCloseable {
           StoreIndex.decode(content, files.manifest().memory().pages(), store.pageFileBytes()));
     } catch (DataFormatException damaged) {
       throw corrupt(directory.resolve(store.index().name()), damaged);
+    }
+  }
+
+  /** A guest of the size that the manifest claims must fit before its arrays are made. */
+  private void checkHeap() throws IOException {
+    long bytes = 2L * MAX_HEAP_BYTES_PER_PAGE * files.manifest().memory().pages();
+    if (bytes > Runtime.getRuntime().maxMemory()) {
+      throw new IOException(
+          "%s has a guest of %d MiB; to open it give Java %d MiB of heap (-Xmx)"
+              .formatted(directory, files.manifest().memory().bytes() >> 20, (bytes >> 20) + 1));
     }
   }
 

@@ -7,6 +7,7 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.BitSet;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -102,16 +103,16 @@ final class ProfileAttachment {
   }
 
   private static void checkPages(int[] pages, int guestPages) {
-    boolean[] seen = new boolean[guestPages];
+    BitSet seen = new BitSet();
     for (int page : pages) {
       if (page < 0 || page >= guestPages) {
         throw new IllegalArgumentException(
             "the profile names page " + page + ", the guest has " + guestPages);
       }
-      if (seen[page]) {
+      if (seen.get(page)) {
         throw new IllegalArgumentException("the profile names page " + page + " twice");
       }
-      seen[page] = true;
+      seen.set(page);
     }
   }
 

@@ -3,6 +3,7 @@ package org.rekindle.workingset;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.BitSet;
 import java.util.zip.DataFormatException;
 import org.rekindle.envelope.Envelope;
 
@@ -104,18 +105,17 @@ public final class ProfileFile {
   private static int[] pages(ByteBuffer body, int count, int guestPages)
       throws DataFormatException {
     int[] pages = new int[count];
-    long[] seen = new long[(guestPages >>> 6) + 1];
+    BitSet seen = new BitSet();
     for (int i = 0; i < count; i++) {
       int page = body.getInt();
       if (page < 0 || page >= guestPages) {
         throw new DataFormatException(
             "touch " + i + " is of page " + page + ", the guest has " + guestPages);
       }
-      long bit = 1L << page;
-      if ((seen[page >>> 6] & bit) != 0) {
+      if (seen.get(page)) {
         throw new DataFormatException("touch " + i + " is of page " + page + " once more");
       }
-      seen[page >>> 6] |= bit;
+      seen.set(page);
       pages[i] = page;
     }
     return pages;

@@ -91,6 +91,15 @@ class EnvelopeTest {
   }
 
   @Test
+  void aSmallFileCannotMakeALargeAllocation() {
+    byte[] bomb = Envelope.seal(MAGIC, 1, new byte[1 << 20]);
+    assertThat(bomb).hasSizeLessThan(200);
+    assertThatThrownBy(() -> Envelope.open(bomb, MAGIC, 1, 1 << 30))
+        .isInstanceOf(DataFormatException.class)
+        .hasMessageContaining("cannot be in a frame");
+  }
+
+  @Test
   void aFrameMadeToHarmIsRefused() {
     byte[] file = Envelope.seal(MAGIC, 1, body(300));
     Random random = new Random(3);

@@ -2,6 +2,7 @@ package org.rekindle.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
@@ -152,6 +154,28 @@ class DamagedImageTest {
   }
 
   /** All checksums hold here: only the comparison of the two copies can tell. */
+  @Test
+  void aGuestThatDoesNotFitTheHeapIsRefusedBeforeItsArraysAreMade() throws IOException {
+    long heapPages = Runtime.getRuntime().maxMemory() / 24 + 1;
+    assumeTrue(heapPages <= 1 << 28, "this heap holds the largest guest that there can be");
+    try (Image image = Image.open(directory)) {
+      ImageFiles files = image.files();
+      Manifest large =
+          new Manifest(
+              "qemu",
+              files.manifest().created(),
+              new MemoryMap(List.of(new Region("ram", heapPages * 4096, 4096))),
+              Map.of());
+      Files.write(
+          directory.resolve("manifest.json"),
+          ManifestFile.encode(
+              new ImageFiles(large, 0, files.deviceState(), files.base(), null, null)));
+    }
+    assertThatThrownBy(() -> Image.open(directory))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("-Xmx");
+  }
+
   @Test
   void aHotCopyThatDiffersFromTheBaseIsFound() throws IOException {
     RandomGuest other = new RandomGuest(SEED, 40);

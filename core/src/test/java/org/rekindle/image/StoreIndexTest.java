@@ -130,6 +130,20 @@ class StoreIndexTest {
     }
   }
 
+  /** Every second page zero, all others identical: as well as an index can be compressed. */
+  @Test
+  void theMostRegularGuestComesBack() throws DataFormatException {
+    BlockTable blocks = new BlockTable(1);
+    blocks.add(4096, 1, Codec.RAW, 1);
+    int[] slotOfPage = new int[1 << 20];
+    for (int page = 0; page < slotOfPage.length; page += 2) {
+      slotOfPage[page] = NONE;
+    }
+    byte[] file = new StoreIndex(blocks, slotOfPage).encode();
+    assertThat(StoreIndex.decode(file, slotOfPage.length, 4096).slotOfPage()).isEqualTo(slotOfPage);
+    assertThat(slotOfPage.length / 2 * 12 / file.length).isLessThan(50);
+  }
+
   @Test
   void aScatteredGuestComesBack() throws DataFormatException {
     long seed = 99;

@@ -42,6 +42,21 @@ class ProfileFileTest {
     }
   }
 
+  /** Every page in ascending order at once: as well as a profile can be compressed. */
+  @Test
+  void theMostRegularProfileComesBack() throws DataFormatException {
+    int size = 1 << 20;
+    int[] pages = new int[size];
+    for (int i = 0; i < size; i++) {
+      pages[i] = i;
+    }
+    Access[] access = new Access[size];
+    java.util.Arrays.fill(access, Access.READ);
+    byte[] file = ProfileFile.encode(new Profile(pages, new long[size], access, 1, "scan"));
+    assertThat(ProfileFile.decode(file, size).pages()).isEqualTo(pages);
+    assertThat(size * 13 / file.length).isLessThan(50);
+  }
+
   @Test
   void timesOfAllSizesComeBack() throws DataFormatException {
     Profile profile =
