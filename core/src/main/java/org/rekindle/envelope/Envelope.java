@@ -34,14 +34,14 @@ public final class Envelope {
   private static final int HEADER_BYTES = 24;
 
   /**
-   * Metadata is written once and read at the start of every restore. Level 3 is the knee: on the
-   * index of a 1 GiB guest level 9 saves another 4 % only.
+   * The library's usual level. Level 9 saves another 1 % of the index of a 1 GiB guest (254 KB) and
+   * 5 % of a profile.
    */
   private static final int LEVEL = 3;
 
   /**
    * A body this many times longer than its frame is refused, so that a small file cannot make us
-   * allocate much. The most regular index and profile that there can be reach 25.
+   * allocate much. The most regular index and profile that there can be reach 5.
    */
   private static final int MAX_RATIO = 256;
 

@@ -22,8 +22,9 @@ import org.rekindle.envelope.Envelope;
  *  -      n    kinds of first touch: 0 unknown, 1 read, 2 write
  * </pre>
  *
- * <p>Plain columns, since the envelope compresses: of the eight bytes of a time step the upper ones
- * are nearly always zero. (Varints under zstd were smaller by less than 3 %.)
+ * <p>Plain columns, since the envelope compresses. Varints would halve the file (62 instead of 140
+ * KiB for a working set of 96 MiB), which is a thousandth of the hot store that is read with it:
+ * not worth a decoder that meets every length of number.
  */
 public final class ProfileFile {
   private static final String MAGIC = "RKDLPROF";
