@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  * Everything that a command has started and that must not outlive it.
  *
  * <p>What is owned here is closed in reverse order, each thing once: when the command ends, or when
- * a signal (Ctrl-C, TERM, HUP) ends the program. A signal first interrupts the command, which then
- * unwinds by itself; what is still open after {@link #GRACE_MS} is closed under it, and the program
- * leaves only when the command has let go.
+ * a signal (Ctrl-C, TERM, HUP) ends the program. A signal first asks the command to end (by the way
+ * that it has named, else by an interrupt), which then unwinds by itself; what is still open after
+ * {@link #GRACE_MS} is closed under it, and the program leaves only when the command has let go.
  */
 final class Cleanup implements AutoCloseable {
   /** An operation polls at least ten times per second; two seconds are ample to unwind. */
@@ -27,6 +27,7 @@ final class Cleanup implements AutoCloseable {
   private final CountDownLatch unwound = new CountDownLatch(1);
   private final Thread hook = new Thread(this::signalled, "cleanup");
   private volatile boolean interrupted;
+  private volatile AutoCloseable cancel = worker::interrupt;
 
   /** Takes charge of the current thread's command. */
   Cleanup() {
@@ -49,14 +50,26 @@ final class Cleanup implements AutoCloseable {
     return resource;
   }
 
-  /** Whether a signal asked the command to end. */
-  boolean interrupted() {
-    return interrupted;
+  /** Names the way in which a signal ends what runs from now on; callable from every thread. */
+  void cancelBy(AutoCloseable way) {
+    cancel = way;
+    if (interrupted) {
+      cancel();
+    }
+  }
+
+  private void cancel() {
+    try {
+      cancel.close();
+    } catch (Exception failed) {
+      worker.interrupt();
+    }
   }
 
   private void signalled() {
     interrupted = true;
-    worker.interrupt();
+    System.err.println("rekindle: interrupted; taking back what was started ...");
+    cancel();
     try {
       if (!unwound.await(GRACE_MS, TimeUnit.MILLISECONDS)) {
         closeOwned();

@@ -1,6 +1,7 @@
 package org.rekindle.cli;
 
 import java.util.Locale;
+import org.rekindle.image.MemoryMap;
 
 /** Numbers with units, as people read them. */
 final class Figures {
@@ -19,6 +20,11 @@ final class Figures {
     return unit == 0
         ? String.format(Locale.ROOT, "%.0f B", value)
         : digits(value) + " " + BINARY[unit];
+  }
+
+  /** The bytes of so many pages. */
+  static String pages(long pages) {
+    return bytes((double) pages * MemoryMap.PAGE_BYTES);
   }
 
   /** Such as {@code "350 ms"} or {@code "1 min 05 s"}. */

@@ -10,7 +10,6 @@ import org.rekindle.image.Codec;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageSummary;
 import org.rekindle.image.Manifest;
-import org.rekindle.image.MemoryMap;
 import org.rekindle.image.Region;
 
 /** What {@code rekindle inspect} tells of an image. */
@@ -116,7 +115,7 @@ final class ImageReport {
                 "  working set  %s pages (%s), %s zero; last touched after %s; from %s"
                     .formatted(
                         Figures.count(set.pages()),
-                        Figures.bytes((double) set.pages() * MemoryMap.PAGE_BYTES),
+                        Figures.pages(set.pages()),
                         Figures.count(set.zeroPages()),
                         Figures.time(set.lastTouchNs()),
                         set.source()))

@@ -38,6 +38,7 @@ final class PagerThread {
     } catch (ExecutionException failed) {
       switch (failed.getCause()) {
         case IOException io -> throw io;
+        case CancellationException cancelled -> throw new InterruptedException();
         case RuntimeException runtime -> throw runtime;
         case null, default -> throw new IllegalStateException("the pager failed", failed);
       }
@@ -45,8 +46,6 @@ final class PagerThread {
       restore.cancel();
       pager.join();
       throw interrupted;
-    } catch (CancellationException cancelled) {
-      throw new InterruptedException();
     }
   }
 }

@@ -153,7 +153,6 @@ final class RestoreCommand extends Operation implements RunsQemu {
     } catch (GuestGoneException gone) {
       throw process.explain("QEMU ended before all memory was in");
     }
-    incoming.close();
     if (detach) {
       process.release();
     } else if (process.waitFor() != 0) {
@@ -179,6 +178,7 @@ final class RestoreCommand extends Operation implements RunsQemu {
       outcome = PagerThread.run(restore, Long.MAX_VALUE, saved.image().memory().pages(), progress);
     }
     Optional<Blocktime> blocktime = incoming.blocktime();
+    incoming.close(); // QEMU is on its own before anybody is told so
     if (record) {
       Profile seen = Recording.profile(outcome);
       Image.attach(
