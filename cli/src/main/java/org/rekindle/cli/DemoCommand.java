@@ -1,6 +1,18 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.cli.report.HtmlReport;
+import org.rekindle.json.Json;
+import org.rekindle.lab.DemoExperiment;
+import org.rekindle.lab.GuestKit;
+import org.rekindle.lab.Results;
+import org.rekindle.lab.RunResult;
+import org.rekindle.lab.RunTable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -42,8 +54,76 @@ final class DemoCommand extends Operation {
       description = "Where results go (default: ${DEFAULT-VALUE}).")
   private Path out = Path.of("rekindle-demo");
 
+  @Option(
+      names = "--guest",
+      paramLabel = "KIND",
+      defaultValue = "qemu",
+      description = "Kind of guest: ${COMPLETION-CANDIDATES} (default, and for now the only one).")
+  private Guest guest = Guest.QEMU;
+
+  /** Kinds of guests that a demo can be made with. */
+  enum Guest {
+    QEMU;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
   @Override
-  void run(Cleanup cleanup) {
-    throw new UnsupportedOperationException("" + out);
+  void run(Cleanup cleanup) throws IOException {
+    GuestKit kit =
+        switch (guest) {
+          case QEMU -> GuestKit.provision(this::say);
+        };
+    List<RunResult> runs;
+    try (Telling telling = new Telling()) {
+      runs =
+          new DemoExperiment(DemoExperiment.Settings.demo(kit, out, Version.number()), telling)
+              .run();
+    }
+    Path results = out.resolve("results.json");
+    Path report = out.resolve("report.html");
+    HtmlReport.write(Results.read(results), report);
+    publish(
+        new Result(
+            RunTable.of(runs) + "\nthe report: " + report + "\nthe data:   " + results,
+            Json.parseObject(Files.readString(results))));
+    long different =
+        runs.stream().filter(run -> !Boolean.TRUE.equals(run.evidence().memoryIdentical())).count();
+    if (different > 0) {
+      throw new IOException(different + " of the runs did not bring the memory back as it was");
+    }
+  }
+
+  /** Tells steps as lines, and how far each is as a progress line between them. */
+  private final class Telling implements DemoExperiment.Narrator, AutoCloseable {
+    private @Nullable Progress progress;
+    private String what = "";
+
+    @Override
+    public void say(String line) {
+      close();
+      DemoCommand.this.say(line);
+    }
+
+    @Override
+    public void progress(String step, long doneBytes, long totalBytes) {
+      if (progress == null || !what.equals(step)) {
+        close();
+        what = step;
+        progress = DemoCommand.this.progress(step);
+      }
+      progress.bytes(doneBytes, totalBytes);
+    }
+
+    @Override
+    public void close() {
+      if (progress != null) {
+        progress.close();
+        progress = null;
+      }
+    }
   }
 }

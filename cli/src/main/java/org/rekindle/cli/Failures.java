@@ -1,6 +1,7 @@
 package org.rekindle.cli;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
@@ -52,9 +53,14 @@ final class Failures {
   }
 
   private static boolean isInterrupt(Exception failure) {
-    return failure instanceof InterruptedException
-        || failure instanceof ClosedByInterruptException
-        || failure.getCause() instanceof InterruptedException;
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof InterruptedException
+          || cause instanceof InterruptedIOException
+          || cause instanceof ClosedByInterruptException) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Cause and next step in one line. */

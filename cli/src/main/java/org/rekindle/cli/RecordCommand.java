@@ -16,6 +16,7 @@ import org.rekindle.restore.GuestGoneException;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Restore;
+import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
@@ -95,7 +96,7 @@ final class RecordCommand extends Operation implements RunsQemu {
         new Restore(saved.image(), incoming.guest(), Strategy.recording(saved.image()));
     Outcome outcome;
     try (Progress progress = progress("Recording")) {
-      outcome = PagerThread.run(restore, time.toNanos(), 0, progress);
+      outcome = RestoreThread.run(restore, time.toNanos(), 0, progress::bytes);
     } catch (GuestGoneException gone) {
       throw clone.explain("the clone ended while it was watched");
     }

@@ -1,7 +1,13 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.cli.report.HtmlReport;
+import org.rekindle.lab.Results;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -44,7 +50,12 @@ final class ReportCommand extends Operation {
   private Path output = Path.of("report.html");
 
   @Override
-  void run(Cleanup cleanup) {
-    throw new UnsupportedOperationException(results + " " + output);
+  void run(Cleanup cleanup) throws IOException {
+    Results read = Results.read(results.toArray(Path[]::new));
+    HtmlReport.write(read, output);
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("report", output.toString());
+    json.put("runs", read.runs().size());
+    publish(new Result("wrote " + output + " with " + read.runs().size() + " runs", json));
   }
 }

@@ -15,6 +15,7 @@ import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Restore;
+import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
@@ -170,12 +171,13 @@ final class RestoreCommand extends Operation implements RunsQemu {
     return json() || detach ? QemuProcess.Console.NONE : QemuProcess.Console.OURS;
   }
 
-  private void restore(SavedQemu saved, QemuIncoming incoming, Plan plan)
-      throws IOException, InterruptedException {
+  private void restore(SavedQemu saved, QemuIncoming incoming, Plan plan) throws IOException {
     Restore restore = new Restore(saved.image(), incoming.guest(), plan);
     Outcome outcome;
     try (Progress progress = progress("Restoring")) {
-      outcome = PagerThread.run(restore, Long.MAX_VALUE, saved.image().memory().pages(), progress);
+      outcome =
+          RestoreThread.run(
+              restore, Long.MAX_VALUE, saved.image().memory().pages(), progress::bytes);
     }
     Optional<Blocktime> blocktime = incoming.blocktime();
     incoming.close(); // QEMU is on its own before anybody is told so

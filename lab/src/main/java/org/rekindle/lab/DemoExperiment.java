@@ -17,6 +17,7 @@ import org.rekindle.responsiveness.SteadyState;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Restore;
+import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 

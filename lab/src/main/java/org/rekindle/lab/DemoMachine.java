@@ -78,7 +78,8 @@ public record DemoMachine(
     command.addAll(List.of("-initrd", kit.initramfs().toString()));
     command.addAll(
         List.of(
-            "-append", "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check "
+            "-append",
+            "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check "
                 + workload.kernelArguments()));
     command.addAll(
         List.of(

@@ -23,6 +23,7 @@ import org.rekindle.restore.Cause;
 import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Restore;
+import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 

@@ -1,4 +1,4 @@
-package org.rekindle.lab;
+package org.rekindle.restore;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -9,11 +9,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
-import org.rekindle.restore.Outcome;
-import org.rekindle.restore.Restore;
 
 /** Runs a restore on a thread of its own, so that the calling one can be interrupted. */
-final class RestoreThread {
+public final class RestoreThread {
+  /** How often the progress is looked at: as often as a person sees it. */
   private static final long LOOK_MS = 100;
 
   private RestoreThread() {}
@@ -24,11 +23,11 @@ final class RestoreThread {
    * @param totalPages for the progress; 0 if the restore will not bring all
    * @throws InterruptedIOException if this thread was interrupted; the restore has ended then
    */
-  static Outcome run(
+  public static Outcome run(
       Restore restore, long atMostRunningNs, long totalPages, Image.Progress progress)
       throws IOException {
     FutureTask<Outcome> task = new FutureTask<>(() -> restore.run(atMostRunningNs));
-    Thread pager = Thread.ofPlatform().name("pager").start(task);
+    Thread pager = Thread.ofPlatform().name("rekindle-pager").start(task);
     try {
       while (true) {
         try {
