@@ -1,6 +1,7 @@
 package org.rekindle.guest.qemu;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -86,6 +87,9 @@ final class MigrationListener implements ReadableByteChannel {
       checkCancelled();
       if (selector.select(_ -> {}, LOOK_MS) > 0) {
         return;
+      }
+      if (Thread.currentThread().isInterrupted()) { // no select waits any more
+        throw new InterruptedIOException("interrupted while waiting for QEMU");
       }
       vigil.check();
       if (System.nanoTime() - startNs > patience.toNanos()) {

@@ -225,6 +225,9 @@ public final class Qmp implements AutoCloseable {
     if (Thread.currentThread() == reader) {
       throw new IllegalStateException("a listener must not execute commands: " + command);
     }
+    if (Thread.currentThread().isInterrupted()) { // writing would close the channel
+      throw new InterruptedIOException("interrupted before \"" + command + "\" was sent");
+    }
     CompletableFuture<@Nullable Object> reply = new CompletableFuture<>();
     synchronized (lock) {
       if (ended != null) {

@@ -15,7 +15,7 @@ import java.util.Scanner;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.json.Json;
 
-/** A monitor that does whatever its script says, for one client. */
+/** A monitor that does whatever its script says, for one client after another. */
 final class FakeMonitor implements AutoCloseable {
   static final String GREETING =
       """
@@ -41,10 +41,12 @@ final class FakeMonitor implements AutoCloseable {
             .daemon()
             .name("fake-monitor")
             .start(() -> {
-              try (SocketChannel channel = server.accept()) {
-                script.run(new Client(channel));
-              } catch (IOException gone) {
-                // The client hung up, which is its right.
+              while (server.isOpen()) {
+                try (SocketChannel channel = server.accept()) {
+                  script.run(new Client(channel));
+                } catch (IOException gone) {
+                  // The client hung up, which is its right; or the test is over.
+                }
               }
             });
   }
