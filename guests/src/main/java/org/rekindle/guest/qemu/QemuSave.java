@@ -22,7 +22,7 @@ import org.rekindle.image.ImageWriter;
  * The order of a save, and who may fail when
  *
  * 1. Settings: capabilities that would bend the stream are switched off, the bandwidth limit is
- *    taken away. The guest still runs.
+ *    taken away. A rehearsal warms this process up. The guest still runs.
  * 2. stop. From here on the guest stands still, so from here on every way out passes settle(),
  *    which ends the migration and lets the guest go on.
  * 3. migrate to a socket of ours; pages go into the image as they come.
@@ -174,6 +174,8 @@ public final class QemuSave implements AutoCloseable {
     List<String> warnings = new ArrayList<>();
     try (ImageSink sink = new ImageSink(image, layout, progress)) {
       if (ranBefore) {
+        Rehearsal.run(layout);
+        checkCancelled();
         stoppedNs = System.nanoTime(); // the event, which comes before the reply, knows better
         qmp.execute("stop", Map.of(), DISKS_TIMEOUT);
       }
