@@ -67,6 +67,7 @@ final class PostcopyDestination implements AutoCloseable {
   final byte[] content;
   final List<Integer> placedOrder = new ArrayList<>();
   final List<Integer> pings = new ArrayList<>();
+  boolean sendSlowly; // byte by byte
   String machineType = "";
   byte[] deviceState = {};
   private final PageState[] states;
@@ -335,8 +336,9 @@ final class PostcopyDestination implements AutoCloseable {
     if (peer == null) {
       throw new EOFException("not connected");
     }
-    while (bytes.hasRemaining()) {
-      peer.write(bytes);
+    int end = bytes.limit();
+    while (bytes.position() < end) {
+      peer.write(bytes.limit(sendSlowly ? bytes.position() + 1 : end));
     }
   }
 
