@@ -159,18 +159,7 @@ class PostcopyGuestTest {
   @Test
   void noMoreBatchesAreUnderWayThanTheWindowAllows() throws Exception {
     CountDownLatch go = new CountDownLatch(1);
-    PostcopyDestination.Behaviour slow =
-        new PostcopyDestination.Behaviour() {
-          @Override
-          public void listening(PostcopyDestination destination) throws IOException {
-            try {
-              go.await();
-            } catch (InterruptedException interrupted) {
-              throw new IOException(interrupted);
-            }
-          }
-        };
-    try (PostcopyDestination destination = destination(slow);
+    try (PostcopyDestination destination = destination(waitingFor(go));
         PostcopyGuest guest = guest(destination, 0)) {
       guest.start();
       flush(guest);
@@ -187,6 +176,20 @@ class PostcopyGuestTest {
       }
       destination.throwIfViolated();
     }
+  }
+
+  /** Takes nothing behind the package before it may. */
+  private static PostcopyDestination.Behaviour waitingFor(CountDownLatch go) {
+    return new PostcopyDestination.Behaviour() {
+      @Override
+      public void listening(PostcopyDestination destination) throws IOException {
+        try {
+          go.await();
+        } catch (InterruptedException interrupted) {
+          throw new IOException(interrupted);
+        }
+      }
+    };
   }
 
   private static void flush(PostcopyGuest guest) throws IOException {
@@ -249,9 +252,10 @@ class PostcopyGuestTest {
 
   @Test
   void aFullQueueAsksToTryAgainAndThenGetsOn() throws IOException {
+    CountDownLatch go = new CountDownLatch(1);
     MemoryMap large = new MemoryMap(List.of(new Region("pc.ram", 64 << 20, 4096)));
     try (PostcopyDestination destination =
-            new PostcopyDestination(directory, large, DEVICES.length, WELL_BEHAVED);
+            new PostcopyDestination(directory, large, DEVICES.length, waitingFor(go));
         Arena arena = Arena.ofConfined()) {
       MemorySegment data = arena.allocate(4096);
       UnixSocket socket = UnixSocket.connect(destination.path());
@@ -261,6 +265,7 @@ class PostcopyGuestTest {
         for (int page = 0; page < large.pages(); page++) {
           while (guest.place(page, data, 0, false) == Placement.RETRY) {
             retries++;
+            go.countDown();
             guest.drainFaults((_, _, _, _) -> {});
           }
         }
