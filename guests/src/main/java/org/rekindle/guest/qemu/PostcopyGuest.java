@@ -354,7 +354,7 @@ public final class PostcopyGuest implements Guest {
   @Override
   public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demand)
       throws IOException {
-    if (gone) {
+    if (gone || outbox.isClosed()) {
       return Placement.VANISHED;
     }
     if (sent.get(page)) {
@@ -367,7 +367,7 @@ public final class PostcopyGuest implements Guest {
     PageWriter writer = !started ? precopy : demand ? demanded : others;
     if (!writer.hasRoom()) {
       flush(); // so that a caller who does nothing but try again gets on
-      return gone ? Placement.VANISHED : Placement.RETRY;
+      return outbox.isClosed() ? Placement.VANISHED : Placement.RETRY;
     }
     int region = memory.regionOf(page);
     writer.add(region, page - memory.firstPage(region), data, offset);
@@ -404,9 +404,7 @@ public final class PostcopyGuest implements Guest {
     demanded.close();
     others.close();
     endBatch();
-    boolean all = outbox.flush();
-    gone |= outbox.isClosed();
-    return all || gone;
+    return outbox.flush() || outbox.isClosed();
   }
 
   @Override
@@ -417,6 +415,7 @@ public final class PostcopyGuest implements Guest {
     }
     demanded.close();
     others.close();
+    batchPages = 0; // no PING behind the end of the stream
     FrameQueue queue = outbox.bulk();
     queue.reserve(64);
     queue.begin();

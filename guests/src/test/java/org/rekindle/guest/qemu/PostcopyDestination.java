@@ -141,6 +141,7 @@ final class PostcopyDestination implements AutoCloseable {
         case StreamFormat.EOF -> {
           require(complete && running, "end of file before the end of ram");
           send(1, ByteBuffer.allocate(4).putInt(0).flip());
+          require(in.read() < 0, "nothing behind the end of the file");
           return;
         }
         default -> throw new Violation("section type " + type);
@@ -342,7 +343,7 @@ final class PostcopyDestination implements AutoCloseable {
     }
   }
 
-  /** Waits for the end of the conversation; throws what has gone wrong at this end. */
+  /** Waits until the source has closed; throws what has gone wrong at this end. */
   void join() {
     ended.orTimeout(20, java.util.concurrent.TimeUnit.SECONDS).join();
   }

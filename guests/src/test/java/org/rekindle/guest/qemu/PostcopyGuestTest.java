@@ -83,10 +83,13 @@ class PostcopyGuestTest {
   /** Restores with so many pages before the start; checks all that can be seen from outside. */
   private PostcopyLoop restore(
       int before, int sendBufferBytes, PostcopyDestination.Behaviour behaviour) throws IOException {
-    try (PostcopyDestination destination = destination(behaviour);
-        PostcopyGuest guest = guest(destination, sendBufferBytes)) {
-      PostcopyLoop loop = new PostcopyLoop(guest, content, shuffled(), before);
-      boolean finished = loop.run();
+    try (PostcopyDestination destination = destination(behaviour)) {
+      PostcopyLoop loop;
+      boolean finished;
+      try (PostcopyGuest guest = guest(destination, sendBufferBytes)) {
+        loop = new PostcopyLoop(guest, content, shuffled(), before);
+        finished = loop.run();
+      }
       destination.join();
       assertThat(finished).as("seed %d", seed).isTrue();
       assertThat(destination.machineType).isEqualTo("pc-q35-7.2");
@@ -275,9 +278,9 @@ class PostcopyGuestTest {
           guest.flush();
           guest.await(1_000_000_000);
         }
-        destination.join();
         assertThat(guest.finished()).isTrue();
       }
+      destination.join();
     }
   }
 
