@@ -291,7 +291,7 @@ class MigrationStreamReaderTest {
 
   @Test
   void mappedRamIsReadFromItsBitmaps(@TempDir Path directory) throws Exception {
-    Path file = Files.write(directory.resolve("mapped"), mapped(0));
+    Path file = Files.write(directory.resolve("mapped"), StreamBuilder.mapped(0));
     SavedStream saved = read(file, sink);
     assertThat(saved.memory().regions())
         .containsExactly(new Region("pc.ram", 70 * 4096, 4096), new Region("rom", 4096, 4096));
@@ -305,7 +305,7 @@ class MigrationStreamReaderTest {
 
   @Test
   void mappedRamStreamMayStartInsideAFile(@TempDir Path directory) throws Exception {
-    byte[] stream = mapped(1000);
+    byte[] stream = StreamBuilder.mapped(1000);
     Path file = Files.write(directory.resolve("mapped"), stream);
     try (FileChannel channel = FileChannel.open(file).position(1000)) {
       assertThat(read(channel, sink).bytes()).isEqualTo(stream.length - 1000);
@@ -315,15 +315,15 @@ class MigrationStreamReaderTest {
 
   @Test
   void mappedRamNeedsAFile() {
-    assertThatThrownBy(() -> read(mapped(0), sink))
+    assertThatThrownBy(() -> read(StreamBuilder.mapped(0), sink))
         .isInstanceOf(MigrationStreamException.class)
         .hasMessageContaining("only be read from a file");
   }
 
   @Test
   void hostileMappedRamHeadersAreRefused(@TempDir Path directory) throws Exception {
-    byte[] good = mapped(0);
-    int header = mappedStart(0).size();
+    byte[] good = StreamBuilder.mapped(0);
+    int header = StreamBuilder.mappedStart(0).size();
     long[][] cases = { // offset in the header, bytes of the field, value
       {0, 4, 2},
       {4, 8, 8192},
@@ -350,37 +350,6 @@ class MigrationStreamReaderTest {
     }
   }
 
-  /**
-   * A mapped-ram file of two blocks; pages lie on 8 KiB here, as the format allows. Its offsets are
-   * those of the file, wherever the stream starts.
-   */
-  private static byte[] mapped(int startOffset) {
-    StreamBuilder stream = mappedStart(startOffset);
-    int pages = 8192;
-    stream.u32(1).u64(4096).u64(stream.size() + 16).u64(pages);
-    stream.u64(Long.reverseBytes(1L)).u64(Long.reverseBytes(0b101110L));
-    stream.padTo(pages).raw(StreamBuilder.filled(1));
-    stream.padTo(pages + 65 * 4096).raw(StreamBuilder.filled(2)).padTo(pages + 69 * 4096);
-    stream.raw(StreamBuilder.filled(3));
-    stream.block("rom", 4096);
-    int rom = pages + 72 * 4096;
-    stream.u32(1).u64(4096).u64(stream.size() + 16).u64(rom).u64(Long.reverseBytes(1L));
-    stream.padTo(rom).raw(StreamBuilder.filled(4));
-    stream.eos().footer(2).ramPart().u64(0x200).eos().footer(2);
-    return stream.ramEnd().u64(0x200).eos().footer(2).devices("paused").eof().description().bytes();
-  }
-
-  private static StreamBuilder mappedStart(int startOffset) {
-    return new StreamBuilder()
-        .padTo(startOffset)
-        .header()
-        .configuration("pc")
-        .capabilities("mapped-ram")
-        .ramStart()
-        .memSize(71 * 4096)
-        .block("pc.ram", 70 * 4096);
-  }
-
   @Test
   void everyTruncationIsNoticed() throws Exception {
     byte[] stream = StreamBuilder.typical();
@@ -404,7 +373,7 @@ class MigrationStreamReaderTest {
 
   @Test
   void truncatedMappedFilesAreNoticed(@TempDir Path directory) throws Exception {
-    byte[] stream = mapped(0);
+    byte[] stream = StreamBuilder.mapped(0);
     int description = new StreamBuilder().description().size();
     Path file = directory.resolve("cut");
     SplittableRandom random = new SplittableRandom(7);

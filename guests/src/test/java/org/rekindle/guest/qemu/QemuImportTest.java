@@ -132,6 +132,16 @@ class QemuImportTest {
   }
 
   @Test
+  void sparseFileOfLibvirtIsAMappedRamStreamBehindAHeader() throws Exception {
+    byte[] file = StreamBuilder.mapped(4096);
+    System.arraycopy(libvirtHeader(6, 4096 - 92, true), 0, file, 0, 4096);
+    ImportResult result = importBytes(file);
+    assertThat(result.kind()).isEqualTo("libvirt save file (sparse), mapped-ram");
+    assertThat(result.guestPages()).isEqualTo(71);
+    assertThat(result.zeroPages()).isEqualTo(67);
+  }
+
+  @Test
   void streamMayBePackedInSeveralZstdFrames() throws Exception {
     byte[] stream = StreamBuilder.typical();
     importBytes(

@@ -46,6 +46,37 @@ final class StreamBuilder {
         .bytes();
   }
 
+  /**
+   * A mapped-ram file of two blocks; pages lie on 8 KiB here, as the format allows. Its offsets are
+   * those of the file, wherever the stream starts.
+   */
+  static byte[] mapped(int startOffset) {
+    StreamBuilder stream = mappedStart(startOffset);
+    int pages = 8192;
+    stream.u32(1).u64(4096).u64(stream.size() + 16).u64(pages);
+    stream.u64(Long.reverseBytes(1L)).u64(Long.reverseBytes(0b101110L));
+    stream.padTo(pages).raw(filled(1));
+    stream.padTo(pages + 65 * 4096).raw(filled(2)).padTo(pages + 69 * 4096);
+    stream.raw(filled(3));
+    stream.block("rom", 4096);
+    int rom = pages + 72 * 4096;
+    stream.u32(1).u64(4096).u64(stream.size() + 16).u64(rom).u64(Long.reverseBytes(1L));
+    stream.padTo(rom).raw(filled(4));
+    stream.eos().footer(2).ramPart().u64(0x200).eos().footer(2);
+    return stream.ramEnd().u64(0x200).eos().footer(2).devices("paused").eof().description().bytes();
+  }
+
+  static StreamBuilder mappedStart(int startOffset) {
+    return new StreamBuilder()
+        .padTo(startOffset)
+        .header()
+        .configuration("pc")
+        .capabilities("mapped-ram")
+        .ramStart()
+        .memSize(71 * 4096)
+        .block("pc.ram", 70 * 4096);
+  }
+
   StreamBuilder header() {
     return u32(0x5145564d).u32(3);
   }
