@@ -26,8 +26,8 @@ final class KnownPages {
    * would spoil his own memory.
    *
    * An open-addressing table of slots, with hashes in flat arrays by slot: 24 to 32 bytes a distinct
-   * page and no object, where a HashMap would take about 100 and a collection in the time in which
-   * the guest stands still.
+   * page and no object, where a HashMap would take several times that and a collection in the time
+   * in which the guest stands still.
    */
   private static final int EMPTY = 0;
 
@@ -44,8 +44,9 @@ final class KnownPages {
    * @return a slot below {@link #slots}; or that number itself, which is then the slot of this page
    */
   int slotOf(MemorySegment data, long offset) {
-    // By way of an array: hashing one is twice as fast as hashing a segment through its accessors,
-    // and the copy stays in the first-level cache.
+    // By way of an array: that hashes 5.7 GB/s instead of 4.7 through a segment's accessors, and
+    // the
+    // first 64 MiB of a cold program in 110 instead of 190 ms.
     MemorySegment.copy(data, ValueLayout.JAVA_BYTE, offset, page, 0, MemoryMap.PAGE_BYTES);
     HashValue128 hash = hasher.hashBytesTo128Bits(page);
     long h = hash.getMostSignificantBits();
