@@ -25,6 +25,7 @@ import org.rekindle.image.ImageWriter;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Restore;
+import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 
@@ -61,7 +62,8 @@ class RestoreSlowTest {
             ProcessHandle.current()
                 .descendants()
                 .map(child -> child.info().commandLine().orElse(""))
-                .filter(command -> folders.stream().anyMatch(at -> command.contains(at.toString()))))
+                .filter(
+                    command -> folders.stream().anyMatch(at -> command.contains(at.toString()))))
         .isEmpty();
   }
 
@@ -146,7 +148,8 @@ class RestoreSlowTest {
 
   private Profile record(DemoMachine machine, Path directory) throws IOException {
     try (Image image = Image.open(directory);
-        RestoredMachine clone = started(RestoredMachine.start(machine, RestoredMachine.Purpose.CLONE))) {
+        RestoredMachine clone =
+            started(RestoredMachine.start(machine, RestoredMachine.Purpose.CLONE))) {
       QemuIncoming incoming = clone.connect(image);
       Outcome outcome =
           RestoreThread.run(
@@ -160,10 +163,11 @@ class RestoreSlowTest {
     }
   }
 
-  private void assertRunsOn(
-      DemoMachine machine, Path directory, Strategy strategy, Identity saved) throws IOException {
+  private void assertRunsOn(DemoMachine machine, Path directory, Strategy strategy, Identity saved)
+      throws IOException {
     try (Image image = Image.open(directory);
-        RestoredMachine restored = started(RestoredMachine.start(machine, RestoredMachine.Purpose.RUN))) {
+        RestoredMachine restored =
+            started(RestoredMachine.start(machine, RestoredMachine.Purpose.RUN))) {
       QemuIncoming incoming = restored.connect(image);
       Outcome outcome =
           incoming.settled(
