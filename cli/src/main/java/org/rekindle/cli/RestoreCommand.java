@@ -176,8 +176,9 @@ final class RestoreCommand extends Operation implements RunsQemu {
     Outcome outcome;
     try (Progress progress = progress("Restoring")) {
       outcome =
-          RestoreThread.run(
-              restore, Long.MAX_VALUE, saved.image().memory().pages(), progress::bytes);
+          incoming.settled(
+              RestoreThread.run(
+                  restore, Long.MAX_VALUE, saved.image().memory().pages(), progress::bytes));
     }
     Optional<Blocktime> blocktime = incoming.blocktime();
     incoming.close(); // QEMU is on its own before anybody is told so
