@@ -3,7 +3,7 @@ package org.rekindle.restore;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.PageStore;
 
-/** A first-in first-out queue of buffers that can be searched; bounded, and without garbage. */
+/** A queue of buffers that can be searched; bounded, and without garbage. */
 final class BufferQueue {
   private final @Nullable BlockBuffer[] slots;
   private int head;
@@ -32,6 +32,17 @@ final class BufferQueue {
       size--;
     }
     return first;
+  }
+
+  /** Takes the buffer that was added last: its memory is still in the processor's cache. */
+  @Nullable BlockBuffer pollLast() {
+    if (size == 0) {
+      return null;
+    }
+    int last = (head + --size) % slots.length;
+    BlockBuffer buffer = slots[last];
+    slots[last] = null;
+    return buffer;
   }
 
   void remove(BlockBuffer buffer) {

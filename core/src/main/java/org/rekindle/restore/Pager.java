@@ -186,7 +186,7 @@ final class Pager implements FaultSink {
     if (requested.find(store, block) != null) {
       return true;
     }
-    BlockBuffer buffer = demandBuffers.poll();
+    BlockBuffer buffer = demandBuffers.pollLast();
     if (buffer == null) {
       return false;
     }
