@@ -1,7 +1,9 @@
 package org.rekindle.restore;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
 
 /**
@@ -9,7 +11,12 @@ import org.rekindle.image.PageStore;
  * and reused.
  */
 final class BlockBuffer {
+  /** Memory that this buffer shares with the others of its pool: codecs keep one view of it. */
   final MemorySegment raw;
+
+  /** Where its part of {@link #raw} begins. */
+  final long rawOffset;
+
   @Nullable PageStore store;
   int block;
 
@@ -19,8 +26,20 @@ final class BlockBuffer {
   /** How many of its pages the pager has looked at. */
   int next;
 
-  BlockBuffer(MemorySegment raw) {
+  private BlockBuffer(MemorySegment raw, long rawOffset) {
     this.raw = raw;
+    this.rawOffset = rawOffset;
+  }
+
+  /** So many buffers for blocks of up to so many slots. */
+  static BlockBuffer[] pool(int buffers, int slots, Arena arena) {
+    long bytes = (long) slots * MemoryMap.PAGE_BYTES;
+    MemorySegment raw = arena.allocate(buffers * bytes, MemoryMap.PAGE_BYTES);
+    BlockBuffer[] pool = new BlockBuffer[buffers];
+    for (int i = 0; i < buffers; i++) {
+      pool[i] = new BlockBuffer(raw, i * bytes);
+    }
+    return pool;
   }
 
   PageStore store() {
@@ -37,6 +56,6 @@ final class BlockBuffer {
 
   /** Offset of a page of this block in {@link #raw}. */
   long offsetOf(int page) {
-    return (long) store().slotOf(page) * org.rekindle.image.MemoryMap.PAGE_BYTES;
+    return rawOffset + (long) store().slotOf(page) * MemoryMap.PAGE_BYTES;
   }
 }

@@ -64,7 +64,7 @@ final class BlockIo implements AutoCloseable {
 
   void decode(PageStore store, int block, MemorySegment stored, long offset, BlockBuffer into)
       throws IOException {
-    decoder(store).decode(block, stored, offset, into.raw, 0);
+    decoder(store).decode(block, stored, offset, into.raw, into.rawOffset);
     into.store = store;
     into.block = block;
     into.next = 0;

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
 
 /**
@@ -46,9 +45,8 @@ final class BlockStream implements Runnable, AutoCloseable {
     this.wakePager = wakePager;
     this.free = new SpscRing<>(buffers);
     this.ready = new SpscRing<>(buffers);
-    long bytes = (long) sequence.maxSlots() * MemoryMap.PAGE_BYTES;
-    for (int i = 0; i < buffers; i++) {
-      free.offer(new BlockBuffer(arena.allocate(bytes, MemoryMap.PAGE_BYTES)));
+    for (BlockBuffer buffer : BlockBuffer.pool(buffers, sequence.maxSlots(), arena)) {
+      free.offer(buffer);
     }
   }
 

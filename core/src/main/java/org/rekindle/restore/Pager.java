@@ -94,9 +94,8 @@ final class Pager implements FaultSink {
     PageStore hot = plan.hot();
     int slots = Math.max(base.maxSlots(), hot == null ? 0 : hot.maxSlots());
     int stored = Math.max(base.maxStoredBytes(), hot == null ? 0 : hot.maxStoredBytes());
-    for (int i = 0; i < DEMAND_BUFFERS; i++) {
-      long bytes = (long) slots * MemoryMap.PAGE_BYTES;
-      demandBuffers.add(new BlockBuffer(arena.allocate(bytes, MemoryMap.PAGE_BYTES)));
+    for (BlockBuffer buffer : BlockBuffer.pool(DEMAND_BUFFERS, slots, arena)) {
+      demandBuffers.add(buffer);
     }
     this.staging = arena.allocate(Math.max(stored, 1), MemoryMap.PAGE_BYTES);
   }
