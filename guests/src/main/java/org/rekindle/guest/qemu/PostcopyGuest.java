@@ -436,6 +436,8 @@ public final class PostcopyGuest implements Guest {
   @Override
   public void await(long timeoutNs) throws IOException {
     poller.interest(polled, true, !outbox.isEmpty());
+    // No spinning before: 20 to 100 µs of it changed nothing measurable per fault with QEMU 7.2
+    // under TCG on two busy cores, and takes a core from the guest.
     poller.poll(timeoutNs);
   }
 

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.json.Json;
 
 /*
  * Reading somebody's command line
@@ -240,7 +241,7 @@ final class QemuCommand {
   /** The last value of a key in {@code a=b,c=d} or in a JSON object; empty if it is not there. */
   private static String key(String value, String key) {
     if (value.startsWith("{")) {
-      Object member = org.rekindle.json.Json.parseObject(value).get(key);
+      Object member = Json.parseObject(value).get(key);
       return member == null ? "" : member.toString();
     }
     String found = "";

@@ -14,8 +14,10 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
 
@@ -88,7 +90,7 @@ final class PostcopyDestination implements AutoCloseable {
     this.path = directory.resolve("destination.sock");
     this.content = new byte[Math.toIntExact(memory.bytes())];
     this.states = new PageState[memory.pages()];
-    java.util.Arrays.fill(states, PageState.MISSING);
+    Arrays.fill(states, PageState.MISSING);
     this.server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     server.bind(UnixDomainSocketAddress.of(path));
     this.thread =
@@ -345,7 +347,7 @@ final class PostcopyDestination implements AutoCloseable {
 
   /** Waits until the source has closed; throws what has gone wrong at this end. */
   void join() {
-    ended.orTimeout(20, java.util.concurrent.TimeUnit.SECONDS).join();
+    ended.orTimeout(20, TimeUnit.SECONDS).join();
   }
 
   /** A source that was wronged by this double ends early; only a broken rule counts then. */

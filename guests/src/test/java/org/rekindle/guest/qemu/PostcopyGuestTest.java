@@ -9,6 +9,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.Region;
 import org.rekindle.linux.UnixSocket;
+import org.rekindle.restore.FaultSink;
 import org.rekindle.restore.Placement;
 
 @Timeout(30)
@@ -320,7 +323,7 @@ class PostcopyGuestTest {
 
   @Test
   void aPeerThatBreaksTheProtocolIsNamed() throws IOException {
-    byte[] unknown = "nowhere".getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    byte[] unknown = "nowhere".getBytes(StandardCharsets.UTF_8);
     assertRefused(d -> d.request(0, 100, 4096, true), "not in whole pages");
     assertRefused(d -> d.request(0, 0, 0, true), "not in whole pages");
     assertRefused(d -> d.request(0, 900 * 4096L, 4096, true), "outside of region pc.ram");
@@ -359,7 +362,7 @@ class PostcopyGuestTest {
       PostcopyLoop loop = new PostcopyLoop(guest, content, shuffled(), 0);
       assertThatThrownBy(loop::run).isInstanceOf(IOException.class).hasMessageContaining(message);
     }
-    java.nio.file.Files.delete(directory.resolve("destination.sock"));
+    Files.delete(directory.resolve("destination.sock"));
   }
 
   @Test
@@ -409,7 +412,7 @@ class PostcopyGuestTest {
         }
         assertThat(finished).as("seed %d, round %d", seed, round).isFalse();
       }
-      java.nio.file.Files.delete(directory.resolve("destination.sock"));
+      Files.delete(directory.resolve("destination.sock"));
     }
   }
 
@@ -467,7 +470,7 @@ class PostcopyGuestTest {
 
   private static void place(PostcopyGuest guest, MemorySegment data, int from, int to, int[] faults)
       throws IOException {
-    org.rekindle.restore.FaultSink sink = (_, _, _, _) -> faults[0]++;
+    FaultSink sink = (_, _, _, _) -> faults[0]++;
     for (int page = from; page < to; page++) {
       guest.drainFaults(sink);
       guest.place(page, page % 2 == 0 ? data : null, 0, page % 16 == 0);

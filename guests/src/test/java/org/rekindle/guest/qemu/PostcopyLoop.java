@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.restore.Guest;
@@ -73,7 +74,7 @@ final class PostcopyLoop {
 
   private void place(int number, MemorySegment page, boolean demanded) throws IOException {
     int at = number * MemoryMap.PAGE_BYTES;
-    boolean zero = java.util.Arrays.equals(content, at, at + ZEROS.length, ZEROS, 0, ZEROS.length);
+    boolean zero = Arrays.equals(content, at, at + ZEROS.length, ZEROS, 0, ZEROS.length);
     if (!zero) {
       MemorySegment.copy(content, at, page, ValueLayout.JAVA_BYTE, 0, ZEROS.length);
     }

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -28,6 +29,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.image.Region;
 
 /**
  * Stock QEMU saves a machine and takes it in again from us, paused; then it saves once more, and
@@ -78,8 +81,8 @@ class PostcopyRestoreTest {
       return content;
     }
 
-    org.rekindle.image.MemoryMap map() {
-      return java.util.Objects.requireNonNull(memory.memory);
+    MemoryMap map() {
+      return Objects.requireNonNull(memory.memory);
     }
   }
 
@@ -308,9 +311,7 @@ class PostcopyRestoreTest {
         assertThat(qemu.waitFor(5, TimeUnit.MILLISECONDS)).isFalse();
       }
       try (Qmp qmp = connect(socket, qemu)) {
-        var memory =
-            new org.rekindle.image.MemoryMap(
-                List.of(new org.rekindle.image.Region("pc.ram", 64 << 20, 4096)));
+        var memory = new MemoryMap(List.of(new Region("pc.ram", 64 << 20, 4096)));
         SavedMachine saved = new SavedMachine("pc-i440fx-7.2", "", 2, "7.2.22", true);
         assertThatThrownBy(
                 () -> QemuIncoming.connect(qmp, directory, memory, saved, new byte[0]).close())
