@@ -17,8 +17,8 @@ final class Progress implements AutoCloseable {
   /** A person sees no flicker at ten frames per second, and needs no more. */
   private static final long FRAME_NS = 100_000_000;
 
-  /** One line every three seconds: a log of a five-minute run stays under a hundred lines. */
-  private static final long PLAIN_NS = 3_000_000_000L;
+  /** One line every five seconds: a log of a five-minute run stays under sixty lines. */
+  private static final long PLAIN_NS = 5_000_000_000L;
 
   /** What is over within half a second needs no line. */
   private static final long QUIET_NS = 500_000_000;

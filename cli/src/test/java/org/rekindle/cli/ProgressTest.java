@@ -50,13 +50,13 @@ class ProgressTest {
   @Test
   void aLogSeesAPlainLineNowAndThen() {
     try (Progress progress = progress(false)) {
-      for (int ms = 0; ms < 7000; ms += 100) {
+      for (int ms = 0; ms < 11_000; ms += 100) {
         atMs(ms);
         progress.bytes(ms * MIB / 10, 0);
       }
     }
     assertThat(shown().lines())
-        .containsExactly("Saving  300 MiB  100 MiB/s", "Saving  600 MiB  100 MiB/s");
+        .containsExactly("Saving  500 MiB  100 MiB/s", "Saving  1000 MiB  100 MiB/s");
   }
 
   @Test

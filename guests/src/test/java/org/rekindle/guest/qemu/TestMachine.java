@@ -32,7 +32,7 @@ final class TestMachine implements AutoCloseable {
   static String qemu10() {
     String qemu = System.getenv("REKINDLE_QEMU10");
     Assumptions.assumeTrue(
-        qemu != null, "REKINDLE_QEMU10 names no QEMU 10: ./check --slow makes one");
+        qemu != null, "REKINDLE_QEMU10 names no QEMU 10: ./check makes one");
     return installed(qemu == null ? "" : qemu);
   }
 
