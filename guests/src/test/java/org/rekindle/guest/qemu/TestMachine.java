@@ -31,8 +31,7 @@ final class TestMachine implements AutoCloseable {
   /** QEMU 10 where ./check has prepared it; skips the test otherwise. */
   static String qemu10() {
     String qemu = System.getenv("REKINDLE_QEMU10");
-    Assumptions.assumeTrue(
-        qemu != null, "REKINDLE_QEMU10 names no QEMU 10: ./check makes one");
+    Assumptions.assumeTrue(qemu != null, "REKINDLE_QEMU10 names no QEMU 10: ./check makes one");
     return installed(qemu == null ? "" : qemu);
   }
 
