@@ -56,7 +56,7 @@ class ProgressTest {
       }
     }
     assertThat(shown().lines())
-        .containsExactly("Saving  500 MiB  100 MiB/s", "Saving  1000 MiB  100 MiB/s");
+        .containsExactly("Saving  500 MiB  100 MiB/s", "Saving  0.98 GiB  100 MiB/s");
   }
 
   @Test
