@@ -1,6 +1,8 @@
 package org.rekindle.lab;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -8,9 +10,20 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Runs a command of the host to its end. */
 final class Command {
+  /** How often a long command's own words are passed on: enough to see that it goes on. */
+  private static final long NARRATION_NS = 2_000_000_000L;
+
+  private static final Path HERE = Path.of(".");
+
+  /** Takes what a command prints, a byte at a time; a byte of -1 is its end. */
+  private interface Output {
+    void take(int b);
+  }
+
   private Command() {}
 
   /**
@@ -19,26 +32,73 @@ final class Command {
    * @throws IOException with the last line of its errors, if it fails or cannot be started
    */
   static byte[] output(String... command) throws IOException {
-    return outputIn(null, command);
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    run(
+        HERE,
+        b -> {
+          if (b >= 0) {
+            output.write(b);
+          }
+        },
+        command);
+    return output.toByteArray();
   }
 
-  /** As {@link #output}, in a working directory. */
-  static byte[] outputIn(@org.jspecify.annotations.Nullable Path directory, String... command)
-      throws IOException {
+  static String text(String... command) throws IOException {
+    return new String(output(command), StandardCharsets.UTF_8);
+  }
+
+  /**
+   * Runs a command that may take long, and passes on its latest words every few seconds: a line, or
+   * a progress that it overwrites.
+   */
+  static void narrated(Consumer<String> say, Path directory, String... command) throws IOException {
+    run(directory, new Narration(say), command);
+  }
+
+  private static final class Narration implements Output {
+    private final Consumer<String> say;
+    private final StringBuilder line = new StringBuilder();
+    private long nextNs = System.nanoTime() + NARRATION_NS;
+
+    Narration(Consumer<String> say) {
+      this.say = say;
+    }
+
+    @Override
+    public void take(int b) {
+      if (b != '\n' && b != '\r' && b >= 0) {
+        line.append((char) b);
+        return;
+      }
+      String words = line.toString().strip();
+      line.setLength(0);
+      if (!words.isEmpty() && System.nanoTime() - nextNs > 0) {
+        say.accept("  " + words);
+        nextNs = System.nanoTime() + NARRATION_NS;
+      }
+    }
+  }
+
+  private static void run(Path directory, Output output, String... command) throws IOException {
     Path errors = Files.createTempFile("rekindle-command", ".err");
     ProcessBuilder builder =
         new ProcessBuilder(command)
+            .directory(directory.toFile())
             .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
             .redirectError(errors.toFile());
     builder.environment().put("LC_ALL", "C");
     builder.environment().put("DEBIAN_FRONTEND", "noninteractive");
-    if (directory != null) {
-      builder.directory(directory.toFile());
-    }
     try {
       Process process = builder.start();
-      try {
-        byte[] output = process.getInputStream().readAllBytes();
+      try (InputStream printed = process.getInputStream()) {
+        byte[] some = new byte[8192];
+        for (int bytes = printed.read(some); bytes >= 0; bytes = printed.read(some)) {
+          for (int i = 0; i < bytes; i++) {
+            output.take(Byte.toUnsignedInt(some[i]));
+          }
+        }
+        output.take(-1);
         int status = process.waitFor();
         if (status != 0) {
           throw new IOException(
@@ -47,20 +107,17 @@ final class Command {
                   + status
                   + lastLine(errors));
         }
-        return output;
       } catch (InterruptedException interrupted) {
         Thread.currentThread().interrupt();
-        throw new InterruptedIOException("interrupted while " + command[0] + " was running");
+        throw (IOException)
+            new InterruptedIOException("interrupted while " + command[0] + " was running")
+                .initCause(interrupted);
       } finally {
         process.destroyForcibly();
       }
     } finally {
       Files.deleteIfExists(errors);
     }
-  }
-
-  static String text(String... command) throws IOException {
-    return new String(output(command), StandardCharsets.UTF_8);
   }
 
   /** The last line of a log, as the tail of a message: {@code ": why"}, or nothing. */

@@ -1,6 +1,7 @@
 package org.rekindle.lab;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -13,6 +14,8 @@ import java.util.stream.Stream;
 final class Packages {
   private static final Pattern KERNEL_DEPENDENCY =
       Pattern.compile("Depends: (linux-image-\\S+-cloud-amd64)");
+
+  private static final Path HERE = Path.of(".");
 
   private final Consumer<String> say;
 
@@ -50,37 +53,43 @@ final class Packages {
     say.accept("installing " + names + " with apt-get, for " + what + " ...");
     String[] command =
         Stream.concat(
-                Stream.of("apt-get", "-y", "-q", "--no-install-recommends", "install"),
+                Stream.of("apt-get", "-y", "-q=0", "--no-install-recommends", "install"),
                 Stream.of(packages))
             .toArray(String[]::new);
     try {
-      Command.output(command);
+      Command.narrated(say, HERE, command);
+    } catch (InterruptedIOException interrupted) {
+      throw interrupted;
     } catch (IOException staleIndex) {
-      Command.output("apt-get", "-q", "update");
-      Command.output(command);
+      update();
+      Command.narrated(say, HERE, command);
     }
+  }
+
+  private void update() throws IOException {
+    say.accept("reading the distribution's package lists (apt-get update) ...");
+    Command.narrated(say, HERE, "apt-get", "-q=0", "update");
   }
 
   /**
    * Downloads the distribution's kernel for cloud machines and unpacks it, without installing it.
    */
   void unpackCloudKernel(Path into) throws IOException {
-    String name;
-    try {
-      name = cloudKernelPackage();
-    } catch (IOException noIndex) {
-      say.accept("reading the distribution's package lists (apt-get update) ...");
-      Command.output("apt-get", "-q", "update");
+    String name = cloudKernelPackage();
+    if (name.isEmpty()) {
+      update();
       name = cloudKernelPackage();
     }
     say.accept("downloading the package " + name + ", to unpack it (it is not installed) ...");
     Path download = Files.createDirectories(into.resolve("download"));
     try {
-      Command.outputIn(download, "apt-get", "-q", "download", name);
+      Command.narrated(say, download, "apt-get", "-q=0", "download", name);
+    } catch (InterruptedIOException interrupted) {
+      throw interrupted;
     } catch (IOException staleIndex) {
-      Command.output("apt-get", "-q", "update");
+      update();
       name = cloudKernelPackage();
-      Command.outputIn(download, "apt-get", "-q", "download", name);
+      Command.narrated(say, download, "apt-get", "-q=0", "download", name);
     }
     try (Stream<Path> files = Files.list(download)) {
       Path archive =
@@ -92,13 +101,11 @@ final class Packages {
     }
   }
 
-  /** linux-image-cloud-amd64 is empty and depends on the current kernel. */
+  /** linux-image-cloud-amd64 is empty and depends on the current kernel; "" if it is unknown. */
   private static String cloudKernelPackage() throws IOException {
-    Matcher matcher =
-        KERNEL_DEPENDENCY.matcher(Command.text("apt-cache", "depends", "linux-image-cloud-amd64"));
-    if (!matcher.find()) {
-      throw new IOException("the package lists know no linux-image-cloud-amd64");
-    }
-    return matcher.group(1);
+    // Its status is an error where the package lists were never read.
+    String answer = Command.text("sh", "-c", "apt-cache depends linux-image-cloud-amd64 || true");
+    Matcher matcher = KERNEL_DEPENDENCY.matcher(answer);
+    return matcher.find() ? matcher.group(1) : "";
   }
 }
