@@ -3,6 +3,7 @@ package org.rekindle.lab;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -120,7 +121,13 @@ public final class DemoExperiment {
           narrator.say("the disk is NOT slowed down, so results vary with it: " + reason);
         }
       }
-      List<RunResult> runs = restoreAll(saved, storage, out, image, stream);
+      List<RunResult> runs = restoreAll(saved, storage, work, image, stream);
+      for (RunResult run : runs) {
+        String log = run.evidence().faultLog();
+        if (log != null) {
+          Files.move(work.resolve(log), out.resolve(log), StandardCopyOption.REPLACE_EXISTING);
+        }
+      }
       Results.write(
           Environment.here(
               storage + " (" + Files.getFileStore(out).type() + ")",
@@ -234,13 +241,13 @@ public final class DemoExperiment {
   }
 
   private List<RunResult> restoreAll(
-      MeasuredRun.Saved saved, String storage, Path out, Path image, Path stream)
+      MeasuredRun.Saved saved, String storage, Path work, Path image, Path stream)
       throws IOException {
     List<RunResult> runs = new ArrayList<>();
-    MeasuredRun stock = run(saved, storage, out, "stock QEMU");
+    MeasuredRun stock = run(saved, storage, work, "stock QEMU");
     runs.add(said(stock.restoreStock(stream)));
     for (Strategy strategy : Strategy.values()) {
-      MeasuredRun run = run(saved, storage, out, strategy.label());
+      MeasuredRun run = run(saved, storage, work, strategy.label());
       runs.add(said(run.restore(image, strategy, settings.options())));
     }
     return runs;
