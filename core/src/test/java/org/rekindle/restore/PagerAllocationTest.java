@@ -30,6 +30,7 @@ class PagerAllocationTest {
   private static final int PAGES = 24_000;
   private static final int WARM_UP_FAULTS = 1_000;
   private static final int FAULTS = 10_000;
+  private static final int FAULTS_BETWEEN_BATCHES = 20;
 
   /**
    * Until the JIT's last tier has compiled a native call, the JDK makes an object for each (see
@@ -92,7 +93,10 @@ class PagerAllocationTest {
     return directory;
   }
 
-  /** Faults on one page of each block, here and there, and allocates nothing itself. */
+  /**
+   * Faults on one page of each block, here and there, and takes what it did not ask for only now
+   * and then, so that many buffers are in use. Allocates nothing itself.
+   */
   private static final class FaultingGuest implements Guest {
     private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private final MemoryMap memory;
@@ -113,7 +117,7 @@ class PagerAllocationTest {
 
     @Override
     public int batchPages() {
-      return 8;
+      return FAULTS_BETWEEN_BATCHES * (BLOCK_PAGES - 1);
     }
 
     @Override
@@ -140,7 +144,7 @@ class PagerAllocationTest {
 
     @Override
     public boolean ready() {
-      return true;
+      return faults % FAULTS_BETWEEN_BATCHES == 0;
     }
 
     @Override
