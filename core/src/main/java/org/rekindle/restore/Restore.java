@@ -15,10 +15,10 @@ import org.rekindle.linux.StoreFile;
  */
 public final class Restore {
   /**
-   * Decoded blocks that the stream may be ahead of the pager: 4 MiB in blocks of 64 KiB, two to
+   * Decoded blocks that the stream may be ahead of the pager: 4 MiB in blocks of 32 KiB, two to
    * three extents, so that the device has the next read while the pager places the last one.
    */
-  private static final int STREAM_BUFFERS = 64;
+  private static final int STREAM_BUFFERS = 128;
 
   /**
    * Threads for demand reads: two virtual CPUs of the guests here can wait for the device at the
