@@ -2,13 +2,14 @@
  * The smallest source of a postcopy migration: answers page requests from a file, and does nothing
  * else. The measure for our pager's fault path: what a C handler needs for the same job.
  *
- *   gcc -O2 -Wall -Wextra -o source source.c
- *   ./source SOCKET FILE [BLOCK_BYTES]
+ *   gcc -O2 -Wall -Wextra -o source source.c                           or with -DCODECS -llz4 -lzstd
+ *   ./source SOCKET FILE [BLOCK_BYTES [raw|lz4|zstd]]
  *
  * FILE holds the pages of one RAM block, pc.ram, end to end; warm it first (cat FILE > /dev/null).
  * Without BLOCK_BYTES a request costs one pread of the page and one send. With it (a multiple of
- * 4096, such as 32768) the whole block that the page lies in is read and its CRC32C computed, which
- * is what a store of checksummed blocks needs; the checksum is compared with one computed at start.
+ * 4096, such as 32768) the whole block that the page lies in is read, its CRC32C compared with one
+ * computed at start, and the block decoded: what a store of checksummed blocks needs. The encoded
+ * blocks are written at start to a file beside FILE that has no name.
  *
  * Waits in a blocking recv, not in poll: there is nothing else to wait for. Ends when the
  * destination sends SHUT or closes. Suits destination.c; a stock QEMU would miss the device state.
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef CODECS
+#include <lz4.h>
+#include <zstd.h>
+#endif
 
 enum { PAGE = 4096, SECTION = 2, MAX_BLOCK = 1 << 20 };
 enum { RP_SHUT = 1, RP_PONG = 2, RP_REQ_PAGES_ID = 3, RP_REQ_PAGES = 4 };
@@ -32,7 +38,12 @@ static const char region[] = "pc.ram";
 static int peer, file;
 static uint64_t file_bytes;
 static size_t block_bytes;
-static uint32_t *checksums; /* of each block; null without blocks */
+static struct block {
+  off_t at;
+  uint32_t bytes, checksum;
+} *blocks;            /* null without blocks */
+static int block_file;
+static enum { RAW, LZ4, ZSTD } codec;
 static uint8_t *sent;       /* one byte for each page */
 
 static void die(const char *what) {
@@ -65,12 +76,12 @@ static void send_all(const uint8_t *p, size_t bytes) {
 /* ---- CRC32C ---- */
 
 #ifdef __x86_64__
-/* The instruction takes 8 bytes in 3 cycles, but begins another one each cycle: so a block is cut
- * into three parts, computed side by side, and their checksums are put together: that of AB is that
- * of A with as many zero bytes appended as B has, xor that of B. Appending zeros is linear, so for a
- * fixed number of them four tables do it. */
-static size_t third;            /* bytes of a part */
-static uint32_t append[4][256]; /* checksum with a third of zeros behind, by each of its bytes */
+/* The instruction takes 8 bytes in 3 cycles, but begins another one each cycle: so three parts are
+ * computed side by side, and their checksums are put together: that of AB is that of A with as many
+ * zero bytes appended as B has, xor that of B. Appending zeros is linear, so for a fixed number of
+ * them four tables do it. */
+enum { PART = 1360 };           /* three of them and 16 bytes are a page */
+static uint32_t append[4][256]; /* checksum with a part of zeros behind, by each of its bytes */
 
 __attribute__((target("sse4.2"))) static uint32_t update(uint32_t crc, const uint8_t *p, size_t bytes) {
   uint64_t word;
@@ -83,30 +94,30 @@ __attribute__((target("sse4.2"))) static uint32_t update(uint32_t crc, const uin
 }
 
 static void prepare_crc32c(void) {
-  third = block_bytes / 24 * 8;
-  uint8_t *zeros = calloc(third, 1);
+  static const uint8_t zeros[PART];
   for (int i = 0; i < 4; i++)
-    for (uint32_t byte = 0; byte < 256; byte++) append[i][byte] = update(byte << (8 * i), zeros, third);
-  free(zeros);
+    for (uint32_t byte = 0; byte < 256; byte++) append[i][byte] = update(byte << (8 * i), zeros, PART);
 }
 
-static uint32_t append_third(uint32_t crc) {
+static uint32_t append_part(uint32_t crc) {
   return append[0][crc & 255] ^ append[1][crc >> 8 & 255] ^ append[2][crc >> 16 & 255] ^ append[3][crc >> 24];
 }
 
 __attribute__((target("sse4.2"))) static uint32_t crc32c(const uint8_t *p, size_t bytes) {
-  uint64_t a = 0xffffffff, b = 0, c = 0, word[3];
-  if (bytes < 3 * third) return ~update(a, p, bytes);
-  for (size_t i = 0; i < third; i += 8) {
-    memcpy(word, p + i, 8);
-    memcpy(word + 1, p + third + i, 8);
-    memcpy(word + 2, p + 2 * third + i, 8);
-    a = __builtin_ia32_crc32di(a, word[0]);
-    b = __builtin_ia32_crc32di(b, word[1]);
-    c = __builtin_ia32_crc32di(c, word[2]);
+  uint64_t a = 0xffffffff, word[3];
+  for (; bytes >= 3 * PART; p += 3 * PART, bytes -= 3 * PART) {
+    uint64_t b = 0, c = 0;
+    for (size_t i = 0; i < PART; i += 8) {
+      memcpy(word, p + i, 8);
+      memcpy(word + 1, p + PART + i, 8);
+      memcpy(word + 2, p + 2 * PART + i, 8);
+      a = __builtin_ia32_crc32di(a, word[0]);
+      b = __builtin_ia32_crc32di(b, word[1]);
+      c = __builtin_ia32_crc32di(c, word[2]);
+    }
+    a = append_part(append_part(a) ^ b) ^ c;
   }
-  a = append_third(append_third(a) ^ b) ^ c;
-  return ~update(a, p + 3 * third, bytes - 3 * third);
+  return ~update(a, p, bytes);
 }
 #else
 static void prepare_crc32c(void) {}
@@ -156,22 +167,82 @@ static void opening(void) {
   send_all(bytes, p - bytes);
 }
 
+/* ---- blocks ---- */
+
+#ifdef CODECS
+static ZSTD_DCtx *zstd;
+
+static size_t encode(const uint8_t *from, size_t bytes, uint8_t *into, size_t room) {
+  size_t encoded = codec == LZ4 ? (size_t)LZ4_compress_default((const char *)from, (char *)into, bytes, room)
+                                : ZSTD_compress(into, room, from, bytes, 1);
+  return encoded < bytes ? encoded : 0; /* also an error, or what does not shrink: stored as it is */
+}
+
+static size_t decode(const uint8_t *from, size_t bytes, uint8_t *into) {
+  return codec == LZ4 ? (size_t)LZ4_decompress_safe((const char *)from, (char *)into, bytes, block_bytes)
+                      : ZSTD_decompressDCtx(zstd, into, block_bytes, from, bytes);
+}
+#else
+static size_t encode(const uint8_t *from, size_t bytes, uint8_t *into, size_t room) {
+  return (void)from, (void)bytes, (void)into, (void)room, 0;
+}
+
+static size_t decode(const uint8_t *from, size_t bytes, uint8_t *into) {
+  return (void)from, (void)bytes, (void)into, 0;
+}
+#endif
+
+static size_t raw_bytes(uint64_t number) {
+  uint64_t start = number * block_bytes;
+  return file_bytes - start < block_bytes ? file_bytes - start : block_bytes;
+}
+
+static const uint8_t *decoded_block(uint64_t number) {
+  static uint8_t stored[MAX_BLOCK] __attribute__((aligned(PAGE))), raw[MAX_BLOCK] __attribute__((aligned(PAGE)));
+  const struct block *block = &blocks[number];
+  if (pread(block_file, stored, block->bytes, block->at) != block->bytes) die("pread");
+  errno = EIO;
+  if (crc32c(stored, block->bytes) != block->checksum) die("checksum");
+  if (block->bytes == raw_bytes(number)) return stored;
+  if (decode(stored, block->bytes, raw) != raw_bytes(number)) die("decode");
+  return raw;
+}
+
+static void write_blocks(const char *folder) {
+  prepare_crc32c();
+  block_file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (block_file < 0) die(folder);
+  uint8_t *raw = malloc(block_bytes), *encoded = malloc(2 * block_bytes);
+  uint64_t count = (file_bytes + block_bytes - 1) / block_bytes;
+  blocks = calloc(count, sizeof *blocks);
+  off_t at = 0;
+  for (uint64_t number = 0; number < count; number++) {
+    size_t bytes = raw_bytes(number);
+    if (pread(file, raw, bytes, number * block_bytes) != (ssize_t)bytes) die("pread");
+    size_t shorter = codec == RAW ? 0 : encode(raw, bytes, encoded, 2 * block_bytes);
+    const uint8_t *from = shorter ? encoded : raw;
+    if (shorter) bytes = shorter;
+    blocks[number] = (struct block){.at = at, .bytes = bytes, .checksum = crc32c(from, bytes)};
+    if (write(block_file, from, bytes) != (ssize_t)bytes) die("write");
+    at += bytes;
+  }
+  free(raw);
+  free(encoded);
+#ifdef CODECS
+  zstd = ZSTD_createDCtx();
+#endif
+}
+
+/* ---- the conversation, continued ---- */
+
 static void serve(uint64_t offset) {
-  static uint8_t block[MAX_BLOCK] __attribute__((aligned(PAGE)));
   static uint8_t section[5 + 8 + 1 + 255 + PAGE + 8 + 5];
   if (sent[offset / PAGE]) return; /* QEMU asks again at times, and takes a page once only */
   sent[offset / PAGE] = 1;
   uint8_t *p = put(put(section, 0x02, 1), SECTION, 4);
   p = name(put(p, offset | 0x08, 8), region);
-  if (checksums) {
-    uint64_t start = offset - offset % block_bytes;
-    ssize_t n = pread(file, block, block_bytes, start);
-    if (n <= 0) die("pread");
-    if (crc32c(block, n) != checksums[start / block_bytes]) {
-      errno = EIO;
-      die("checksum");
-    }
-    memcpy(p, block + (offset - start), PAGE);
+  if (blocks) {
+    memcpy(p, decoded_block(offset / block_bytes) + offset % block_bytes, PAGE);
   } else if (pread(file, p, PAGE, offset) != PAGE) {
     die("pread");
   }
@@ -206,21 +277,9 @@ static void serve_requests(void) {
   }
 }
 
-static void compute_checksums(void) {
-  prepare_crc32c();
-  uint8_t *block = malloc(block_bytes);
-  checksums = calloc((file_bytes + block_bytes - 1) / block_bytes, sizeof *checksums);
-  for (uint64_t start = 0; start < file_bytes; start += block_bytes) {
-    ssize_t n = pread(file, block, block_bytes, start);
-    if (n <= 0) die("pread");
-    checksums[start / block_bytes] = crc32c(block, n);
-  }
-  free(block);
-}
-
 int main(int count, char **arguments) {
-  if (count < 3 || count > 4) {
-    fprintf(stderr, "usage: source SOCKET FILE [BLOCK_BYTES]\n");
+  if (count < 3 || count > 5) {
+    fprintf(stderr, "usage: source SOCKET FILE [BLOCK_BYTES [raw|lz4|zstd]]\n");
     return 1;
   }
   file = open(arguments[2], O_RDONLY | O_CLOEXEC);
@@ -228,11 +287,14 @@ int main(int count, char **arguments) {
   if (file < 0 || fstat(file, &status)) die(arguments[2]);
   file_bytes = status.st_size / PAGE * PAGE;
   sent = calloc(file_bytes / PAGE + 1, 1);
-  if (count == 4) {
+  if (count > 3) {
     block_bytes = strtoul(arguments[3], NULL, 0);
     errno = EINVAL;
     if (block_bytes == 0 || block_bytes % PAGE || block_bytes > MAX_BLOCK) die("BLOCK_BYTES");
-    compute_checksums();
+    if (count > 4) codec = !strcmp(arguments[4], "lz4") ? LZ4 : !strcmp(arguments[4], "zstd") ? ZSTD : RAW;
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s", arguments[2]);
+    write_blocks(dirname(folder));
   }
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   errno = ENAMETOOLONG;

@@ -2,8 +2,7 @@ package org.rekindle.lab;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Locale;
 import org.rekindle.guest.qemu.PostcopyGuest;
 import org.rekindle.guest.qemu.SavedMachine;
 import org.rekindle.image.Codec;
@@ -22,25 +21,34 @@ sealed interface FaultHandler {
   /** Answers requests from a destination that listens, until it hangs up. */
   void serve(Path socket) throws IOException;
 
-  /**
-   * The C handler, source.c.
-   *
-   * @param blockBytes what it reads and checks for one page; 0: the page alone, without a checksum
-   */
-  record InC(Path program, Path ram, int blockBytes) implements FaultHandler {
+  /** The C handler, source.c, reading one page for each request and nothing else. */
+  record PageInC(Path program, Path ram) implements FaultHandler {
     @Override
     public String label() {
-      return blockBytes == 0 ? "c-page" : "c-block-" + (blockBytes >> 10) + "k";
+      return "c-page";
     }
 
     @Override
     public void serve(Path socket) throws IOException {
-      List<String> command =
-          new ArrayList<>(List.of(program.toString(), socket.toString(), ram.toString()));
-      if (blockBytes > 0) {
-        command.add(Integer.toString(blockBytes));
-      }
-      Command.output(command.toArray(String[]::new));
+      Command.output(program.toString(), socket.toString(), ram.toString());
+    }
+  }
+
+  /** The C handler with the pager's job: reads, checks and decodes the block of the page. */
+  record BlockInC(Path program, Path ram, Codec codec, int blockPages) implements FaultHandler {
+    @Override
+    public String label() {
+      return "c-" + job(codec, blockPages);
+    }
+
+    @Override
+    public void serve(Path socket) throws IOException {
+      Command.output(
+          program.toString(),
+          socket.toString(),
+          ram.toString(),
+          Integer.toString(blockPages * 4096),
+          codec.name().toLowerCase(Locale.ROOT));
     }
   }
 
@@ -50,11 +58,12 @@ sealed interface FaultHandler {
 
     @Override
     public String label() {
-      return "pager-%s-%dk%s"
-          .formatted(
-              codec.name().toLowerCase(java.util.Locale.ROOT),
-              4 * blockPages,
-              miss == Plan.Miss.BLOCK ? "-neighbours" : "");
+      return "pager-" + job(codec, blockPages) + (miss == Plan.Miss.BLOCK ? "-neighbours" : "");
+    }
+
+    /** The label of the C handler that has the same job. */
+    String peer() {
+      return "c-" + job(codec, blockPages);
     }
 
     @Override
@@ -71,15 +80,18 @@ sealed interface FaultHandler {
 
     /** On demand only: fill would compete with what is measured. */
     private Plan plan(Image open) {
-      BlockSequence nothing = BlockSequence.none(open.base());
       return new Plan(
           label(),
-          nothing,
+          BlockSequence.none(open.base()),
           PageList.NONE,
           new Plan.Start.Immediately(),
           miss,
           new Plan.Fill.None(),
           null);
     }
+  }
+
+  private static String job(Codec codec, int blockPages) {
+    return "%s-%dk".formatted(codec.name().toLowerCase(Locale.ROOT), 4 * blockPages);
   }
 }

@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -13,18 +14,12 @@ import java.util.stream.IntStream;
 
 /** What {@link FaultPathBenchmark} has found, as a page of Markdown and as raw figures. */
 final class FaultPathReport {
-  private final Map<String, List<Latencies>> roundsByHandler;
-  private final List<Latencies> pageInC;
-  private final List<Latencies> blockInC;
+  private static final String PAGE_IN_C = "c-page";
 
-  FaultPathReport(Map<String, List<Latencies>> roundsByHandler, String pageInC, String blockInC) {
+  private final Map<FaultHandler, List<Latencies>> roundsByHandler;
+
+  FaultPathReport(Map<FaultHandler, List<Latencies>> roundsByHandler) {
     this.roundsByHandler = roundsByHandler;
-    this.pageInC = rounds(pageInC);
-    this.blockInC = rounds(blockInC);
-  }
-
-  private List<Latencies> rounds(String handler) {
-    return java.util.Objects.requireNonNull(roundsByHandler.get(handler), handler);
   }
 
   String text(int requests, int rounds) throws IOException {
@@ -33,14 +28,21 @@ final class FaultPathReport {
         """
         # The fault path
 
-        How long a page request takes whose page is in the page cache: from before the request is written
-        until the last byte of the page has been read, measured by the side that asks (`lab/src/bench/c/destination.c`).
-        Made by `scripts/bench-fault-path`; distribution in `fault-path.csv`.
+        Made by `scripts/bench-fault-path`: how long a page request takes whose page is in the page
+        cache, measured by the side that asks (`lab/src/bench/c/destination.c`), from before the
+        request is written until the last byte of the page has been read.
 
-        %s, %d processors, Linux %s, Java %s, %s. %d rounds of %,d requests for random pages of 256 MiB,
-        after a fifth more for warm-up. Each figure is the median of the rounds, with the lowest and the highest.
+        - `c-page` is a C handler that reads the page alone from a file of pages: the least there is.
+        - `c-raw-4k` to `c-zstd-*` are the C handler with the pager's own job: read the whole block that
+          the page is in, check its CRC32C, decode it.
+        - `pager-*` is the pager as restores use it, on a real image. `neighbours`: the rest of the
+          block follows each page.
 
-        | handler | median us | p99 us | median / c-page | median / c-block |
+        %s, %d processors, Linux %s, Java %s (%s), %s. %d rounds of %,d requests for random pages of
+        256 MiB, after a fifth more for warm-up. Each figure is the median of the rounds, with the
+        lowest and the highest; a ratio is taken within a round. The distribution is in `fault-path.csv`.
+
+        | handler | median us | p99 us | median / c-page | median / same job in C |
         | --- | --- | --- | --- | --- |
         """
             .formatted(
@@ -48,21 +50,30 @@ final class FaultPathReport {
                 Runtime.getRuntime().availableProcessors(),
                 System.getProperty("os.version"),
                 Runtime.version().feature(),
-                LocalDate.now(java.time.ZoneOffset.UTC),
+                System.getProperty("java.vm.name"),
+                LocalDate.now(ZoneOffset.UTC),
                 rounds,
                 requests));
-    for (Map.Entry<String, List<Latencies>> entry : roundsByHandler.entrySet()) {
-      List<Latencies> own = entry.getValue();
-      text.append(
-          "| %s | %s | %s | %s | %s |%n"
-              .formatted(
-                  entry.getKey(),
-                  spread(own, run -> run.quantileUs(0.5), 1),
-                  spread(own, run -> run.quantileUs(0.99), 1),
-                  ratios(own, pageInC),
-                  ratios(own, blockInC)));
-    }
+    roundsByHandler.forEach((handler, own) ->
+        text.append(
+            "| %s | %s | %s | %s | %s |%n"
+                .formatted(
+                    handler.label(),
+                    spread(own, run -> run.quantileUs(0.5), 1),
+                    spread(own, run -> run.quantileUs(0.99), 1),
+                    ratios(own, rounds(PAGE_IN_C)),
+                    handler instanceof FaultHandler.Pager pager
+                        ? ratios(own, rounds(pager.peer()))
+                        : "")));
     return text.toString();
+  }
+
+  private List<Latencies> rounds(String label) {
+    return roundsByHandler.entrySet().stream()
+        .filter(entry -> entry.getKey().label().equals(label))
+        .findFirst()
+        .orElseThrow()
+        .getValue();
   }
 
   private static String ratios(List<Latencies> own, List<Latencies> inC) {
@@ -99,7 +110,7 @@ final class FaultPathReport {
       out.println("handler,round,latency_us,requests");
       roundsByHandler.forEach((handler, rounds) -> {
         for (int round = 0; round < rounds.size(); round++) {
-          writeDistribution(out, handler + "," + round, rounds.get(round).ascendingNs());
+          writeDistribution(out, handler.label() + "," + round, rounds.get(round).ascendingNs());
         }
       });
     }
