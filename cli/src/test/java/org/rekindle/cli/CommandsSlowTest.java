@@ -146,6 +146,57 @@ class CommandsSlowTest {
   }
 
   @Test
+  void aQemuThatWaitsIsRestoredIntoAndLeftAlone() throws Exception {
+    Path serial = directory.resolve("attached.serial");
+    Path monitor = directory.resolve("attached.qmp");
+    List<String> command = new ArrayList<>(qemu(serial));
+    command.addAll(List.of("-incoming", "defer", "-qmp"));
+    command.add("unix:" + monitor + ",server=on,wait=off");
+    Process waiting =
+        new ProcessBuilder(command)
+            .redirectInput(Path.of("/dev/null").toFile())
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    try (GuestConsole console = GuestConsole.connect(serial, waiting::isAlive, PATIENCE);
+        CommandProcess restore =
+            rekindle("restore", "--json", "--qmp", monitor.toString(), image.toString())) {
+      assertThat(restore.exitCode()).as(restore.errors()).isZero();
+      assertThat(restore.json()).containsEntry("strategy", "adaptive");
+      console.awaitBeats(5, PATIENCE);
+      assertThat(console.nonce()).isEqualTo(nonce);
+      assertThat(console.sum()).isEqualTo(sum);
+    } finally {
+      waiting.destroyForcibly().waitFor();
+    }
+    assertThat(names(CommandProcess.sockets(directory))).isEmpty();
+  }
+
+  @Test
+  void aDetachedMachineOutlivesTheCommandAndWhatItMissedIsLearnt() throws Exception {
+    Path learning = copyOf("learning");
+    Path serial = directory.resolve("detached.serial");
+    List<String> arguments =
+        List.of("restore", "--json", "--detach", "--record", learning.toString());
+    try (CommandProcess restore = rekindle(arguments, serial);
+        GuestConsole console = GuestConsole.connect(serial, restore::isAlive, PATIENCE)) {
+      assertThat(restore.json()).containsEntry("strategy", "adaptive");
+      assertThat(restore.exitCode()).as(restore.errors()).isZero();
+      int beats = console.beats().size();
+      console.awaitBeats(beats + 5, PATIENCE);
+      assertThat(console.nonce()).isEqualTo(nonce);
+    } finally {
+      ProcessHandle.allProcesses()
+          .filter(process -> process.info().commandLine().orElse("").contains(serial.toString()))
+          .forEach(ProcessHandle::destroyForcibly);
+    }
+    try (CommandProcess inspect = rekindle("inspect", "--json", learning.toString())) {
+      assertThat(inspect.json()).containsKey("workingSet");
+    }
+    assertThat(names(CommandProcess.sockets(directory))).isEmpty();
+  }
+
+  @Test
   void ctrlCInARestoreEndsTheGuest() throws Exception {
     Path serial = directory.resolve("interrupted.serial");
     List<String> slowly =
