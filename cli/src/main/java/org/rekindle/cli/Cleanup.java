@@ -58,6 +58,11 @@ final class Cleanup implements AutoCloseable {
     }
   }
 
+  /** Whether a signal has asked the command to end. */
+  boolean interrupted() {
+    return interrupted;
+  }
+
   private void cancel() {
     try {
       cancel.close();

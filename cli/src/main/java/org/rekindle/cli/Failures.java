@@ -10,6 +10,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import org.rekindle.guest.qemu.SaveException;
 import org.rekindle.image.CorruptImageException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -39,17 +40,31 @@ final class Failures {
     return USAGE;
   }
 
-  /** The command failed. */
+  /** The command failed outside of its own care. */
   static int execution(Exception failure, CommandLine command, ParseResult parsed) {
-    if (isInterrupt(failure)) {
-      command.getErr().println(command.getCommandSpec().qualifiedName() + ": interrupted");
-      return INTERRUPTED;
-    }
-    command.getErr().println(command.getCommandSpec().qualifiedName() + ": " + describe(failure));
+    return report(failure, command, false);
+  }
+
+  /**
+   * The command failed.
+   *
+   * @param interrupted whether a signal had asked it to end: what fails then has been ended by it
+   * @return the exit code
+   */
+  static int report(Exception failure, CommandLine command, boolean interrupted) {
+    boolean ended = interrupted || isInterrupt(failure);
+    // Of a save it must be known how the guest is now, whoever ended it.
+    boolean known = ended && !(failure instanceof SaveException);
+    command
+        .getErr()
+        .println(
+            command.getCommandSpec().qualifiedName()
+                + ": "
+                + (known ? "interrupted" : describe(failure)));
     if (command.getCommand() instanceof Operation operation && operation.debug()) {
       failure.printStackTrace(command.getErr());
     }
-    return FAILED;
+    return ended ? INTERRUPTED : FAILED;
   }
 
   private static boolean isInterrupt(Exception failure) {

@@ -1,13 +1,21 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.json.Json;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** A command that does something: its common options, its cleanup, and how its result is shown. */
 abstract class Operation implements Callable<Integer> {
+  @Spec private @Nullable CommandSpec spec;
+
   @Option(
       names = "--json",
       description = "Print the result as one JSON document on stdout; all text goes to stderr.")
@@ -28,11 +36,22 @@ abstract class Operation implements Callable<Integer> {
   abstract void run(Cleanup cleanup) throws Exception;
 
   @Override
-  public final Integer call() throws Exception {
+  public final Integer call() throws IOException {
     try (Cleanup cleanup = new Cleanup()) {
-      run(cleanup);
+      try {
+        run(cleanup);
+        return 0;
+      } catch (ParameterException mistake) {
+        throw mistake;
+      } catch (Exception failure) {
+        // Told while the cleanup still holds a signal back: after it the JVM may end at any moment.
+        return Failures.report(failure, command(), cleanup.interrupted());
+      }
     }
-    return 0;
+  }
+
+  final CommandLine command() {
+    return Objects.requireNonNull(spec).commandLine();
   }
 
   /** Prints what came out; once. */

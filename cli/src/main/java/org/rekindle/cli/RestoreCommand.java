@@ -19,11 +19,9 @@ import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(
     name = "restore",
@@ -69,8 +67,6 @@ import picocli.CommandLine.Spec;
       "130:interrupted before all memory was in; QEMU has been ended"
     })
 final class RestoreCommand extends Operation implements RunsQemu {
-  @Spec private @Nullable CommandSpec spec;
-
   @Option(
       names = "--strategy",
       paramLabel = "NAME",
@@ -204,6 +200,6 @@ final class RestoreCommand extends Operation implements RunsQemu {
   }
 
   private ParameterException wrong(String message) {
-    return new ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+    return new ParameterException(command(), message);
   }
 }

@@ -208,6 +208,7 @@ class CommandsSlowTest {
       ProcessHandle qemu = Objects.requireNonNull(restore.qemu());
       restore.interrupt();
       assertThat(restore.exitCode()).as(restore.errors()).isEqualTo(130);
+      assertThat(restore.errors().lines()).last().isEqualTo("rekindle restore: interrupted");
       assertThat(qemu.isAlive()).isFalse();
     }
     assertThat(names(CommandProcess.sockets(directory))).isEmpty();
@@ -225,6 +226,7 @@ class CommandsSlowTest {
       ProcessHandle qemu = Objects.requireNonNull(record.qemu());
       record.interrupt();
       assertThat(record.exitCode()).as(record.errors()).isEqualTo(130);
+      assertThat(record.errors().lines()).last().isEqualTo("rekindle record: interrupted");
       assertThat(qemu.isAlive()).isFalse();
     }
     assertThat(names(CommandProcess.sockets(directory))).isEmpty();
@@ -246,6 +248,7 @@ class CommandsSlowTest {
       }
       save.interrupt();
       assertThat(save.exitCode()).as(save.errors()).isEqualTo(130);
+      assertThat(save.errors().lines().toList().getLast()).endsWith("(the guest runs)");
     }
     assertThat(names(directory)).noneMatch(name -> name.contains("half"));
     assertThat(names(CommandProcess.sockets(directory))).isEmpty();
