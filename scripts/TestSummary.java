@@ -56,7 +56,7 @@ class TestSummary {
   private static void count(Element test, boolean slow) {
     String type = test.getAttribute("classname");
     // A parameterised test is called by its parameters, not by their types.
-    String method = test.getAttribute("name").replaceFirst("\\([^()]*\\)(?=\\[)", "");
+    String method = test.getAttribute("name").replaceFirst("\\([^()]*\\)(?=[\\[ ])", "");
     String name = type.substring(type.lastIndexOf('.') + 1) + "." + method;
     String state = "passed";
     if (test.getElementsByTagName("skipped").item(0) instanceof Element skip) {
