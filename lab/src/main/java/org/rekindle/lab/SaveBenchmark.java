@@ -135,17 +135,25 @@ public final class SaveBenchmark {
     }
   }
 
-  private String report() {
+  /**
+   * Says how busy the machine was with other things: the first of /proc/loadavg is over a minute.
+   */
+  private static String load() throws IOException {
+    return Files.readString(Path.of("/proc/loadavg")).split(" ", 2)[0];
+  }
+
+  private String report() throws IOException {
     StringBuilder text = new StringBuilder();
     text.append("# How long a save takes\n\n");
     text.append(
         String.format(
             Locale.ROOT,
-            "`scripts/bench-save`, %s, %d processors, Linux %s. A running 1 GiB guest of QEMU (software emulation), of which"
+            "`scripts/bench-save`, %s, %d processors, Linux %s, load average %s at the end. A running 1 GiB guest of QEMU (software emulation), of which"
                 + " %.0f MB are not zero, is saved in turns. Medians, with the least and the most.%n%n",
             LocalDate.now(java.time.ZoneOffset.UTC),
             Runtime.getRuntime().availableProcessors(),
             System.getProperty("os.version"),
+            load(),
             loadedPages * 4096 / 1e6));
     text.append(
         "| save | median ms | least | most | to stock as it comes | to stock, limit lifted |\n");
