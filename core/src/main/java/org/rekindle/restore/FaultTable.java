@@ -66,19 +66,9 @@ final class FaultTable {
     state[i] = NEW;
   }
 
-  /** Whether the guest waits for this page. */
-  boolean awaits(int candidate) {
-    for (int i = 0; i < size; i++) {
-      if (page[i] == candidate && state[i] != PLACED) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** Whether the guest waits for any page at all. */
-  boolean isQuiet() {
-    return size == placed;
+  /** Whether the page of this fault is still to be placed. */
+  boolean isAwaited(int i) {
+    return state[i] != PLACED;
   }
 
   /** The page has been placed: every fault on it is served as soon as it has been flushed. */

@@ -252,14 +252,9 @@ final class Pager implements FaultSink {
 
   /** Places those pages of a block that the guest waits for. */
   private void placeAwaited(BlockBuffer buffer) throws IOException {
-    if (faults.isQuiet()) {
-      return;
-    }
-    PageStore store = buffer.store();
-    int served = store.pagesServed(buffer.block);
-    for (int k = 0; k < served; k++) {
-      int page = store.servedPage(buffer.block, k);
-      if (faults.awaits(page)) {
+    for (int i = 0; i < faults.size(); i++) {
+      int page = faults.page(i);
+      if (faults.isAwaited(i) && buffer.store().blockOf(page) == buffer.block) {
         place(page, buffer.raw, buffer.offsetOf(page), Cause.DEMAND);
       }
     }
