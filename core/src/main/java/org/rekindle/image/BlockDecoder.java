@@ -55,7 +55,9 @@ final class BlockDecoder implements PageStore.Decoder {
       decoded =
           switch (store.codec(block)) {
             case RAW -> {
-              MemorySegment.copy(stored, storedOffset, raw, rawOffset, rawBytes);
+              if (stored.address() + storedOffset != raw.address() + rawOffset) {
+                MemorySegment.copy(stored, storedOffset, raw, rawOffset, rawBytes);
+              }
               yield rawBytes;
             }
             case LZ4 -> lz4.decompress(from, fromAt, storedBytes, into, intoAt, rawBytes);

@@ -87,6 +87,11 @@ final class FileStore implements PageStore {
   }
 
   @Override
+  public boolean isRaw(int block) {
+    return table.codec(block) == Codec.RAW;
+  }
+
+  @Override
   public int slots(int block) {
     return table.slots(block);
   }

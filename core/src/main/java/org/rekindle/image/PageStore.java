@@ -27,6 +27,12 @@ public interface PageStore {
   /** Bytes of a block in the file. */
   int storedBytes(int block);
 
+  /**
+   * Whether the bytes of a block in the file are its pages: then it may be read to where it is to
+   * be decoded.
+   */
+  boolean isRaw(int block);
+
   /** Page-sized slots of a block: it decodes to {@code slots(block) * 4096} bytes. */
   int slots(int block);
 
@@ -67,8 +73,8 @@ public interface PageStore {
      *
      * @param stored native memory of less than 2 GiB that has the {@link #storedBytes} bytes read
      *     at {@link #offset}, from {@code storedOffset} on
-     * @param raw native memory of less than 2 GiB that takes {@code slots(block) * 4096} bytes from
-     *     {@code rawOffset} on
+     * @param raw native memory of less than 2 GiB (the same place, if {@link #isRaw}) that takes
+     *     {@code slots(block) * 4096} bytes from {@code rawOffset} on
      * @throws CorruptImageException if the checksum or the codec says that the bytes are damaged
      */
     void decode(

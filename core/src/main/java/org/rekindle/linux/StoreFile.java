@@ -130,10 +130,10 @@ public final class StoreFile implements AutoCloseable {
           "direct read of %d bytes at %d into 0x%x: all must be multiples of %d"
               .formatted(bytes, offset, address, PAGE_BYTES));
     }
-    int done = direct ? readFully(unbuffered, offset, into, bytes) : -Errno.EINVAL;
+    int done = direct ? readFully(unbuffered, offset, into, 0, bytes) : -Errno.EINVAL;
     if (done == -Errno.EINVAL) {
       direct = false;
-      done = readFully(buffered, offset, into, bytes);
+      done = readFully(buffered, offset, into, 0, bytes);
     }
     return checked(done, offset);
   }
@@ -152,10 +152,16 @@ public final class StoreFile implements AutoCloseable {
    * @return bytes read, less than asked for only at the end of the file
    */
   public int readCached(long offset, MemorySegment into, int bytes) throws IOException {
+    return readCached(offset, into, 0, bytes);
+  }
+
+  /** As above, into the range of {@code into} that begins at {@code intoOffset}. */
+  public int readCached(long offset, MemorySegment into, long intoOffset, int bytes)
+      throws IOException {
     if (inMemory) {
-      return readBuffered(offset, into, bytes);
+      return checked(readFully(buffered, offset, into, intoOffset, bytes), offset);
     }
-    long address = Libc.addressOf(into, 0, bytes, true);
+    long address = Libc.addressOf(into, intoOffset, bytes, true);
     long done;
     try {
       do {
@@ -180,12 +186,13 @@ public final class StoreFile implements AutoCloseable {
    * @return bytes read, less than asked for only at the end of the file
    */
   public int readBuffered(long offset, MemorySegment into, int bytes) throws IOException {
-    return checked(readFully(buffered, offset, into, bytes), offset);
+    return checked(readFully(buffered, offset, into, 0, bytes), offset);
   }
 
   /** Reads up to the end of the range or of the file; a negated error number where that fails. */
-  private int readFully(Descriptor from, long offset, MemorySegment into, int bytes) {
-    long address = Libc.addressOf(into, 0, bytes, true);
+  private int readFully(
+      Descriptor from, long offset, MemorySegment into, long intoOffset, int bytes) {
+    long address = Libc.addressOf(into, intoOffset, bytes, true);
     int done = 0;
     try {
       while (done < bytes && (done == 0 || offset + done < fileBytes)) {

@@ -51,14 +51,19 @@ final class BlockIo implements AutoCloseable {
         file(store).readBuffered(store.offset(block), into, bytes));
   }
 
-  /** Reads one block if it is in the page cache. */
-  boolean readBlockIfCached(PageStore store, int block, MemorySegment into) throws IOException {
+  /** Reads and decodes one block if it is in the page cache; a raw one without a detour. */
+  boolean fetchIfCached(PageStore store, int block, MemorySegment staging, BlockBuffer into)
+      throws IOException {
+    boolean raw = store.isRaw(block);
+    MemorySegment stored = raw ? into.raw : staging;
+    long at = raw ? into.rawOffset : 0;
     int bytes = store.storedBytes(block);
-    int read = file(store).readCached(store.offset(block), into, bytes);
+    int read = file(store).readCached(store.offset(block), stored, at, bytes);
     if (read == StoreFile.NOT_CACHED) {
       return false;
     }
     check(store, store.offset(block), bytes, read);
+    decode(store, block, stored, at, into);
     return true;
   }
 

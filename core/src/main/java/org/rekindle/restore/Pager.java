@@ -191,8 +191,7 @@ final class Pager implements FaultSink {
     if (buffer == null) {
       return false;
     }
-    if (io.readBlockIfCached(store, block, staging)) {
-      io.decode(store, block, staging, 0, buffer);
+    if (io.fetchIfCached(store, block, staging, buffer)) {
       arrivedOnDemand(buffer);
     } else {
       buffer.store = store;
