@@ -1,5 +1,8 @@
 package org.rekindle.lab;
 
+import static java.util.stream.Collectors.counting;
+import static java.util.stream.Collectors.groupingBy;
+
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -9,6 +12,7 @@ import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
@@ -38,9 +42,11 @@ final class FaultPathReport {
         - `pager-*` is the pager as restores use it, on a real image. `neighbours`: the rest of the
           block follows each page.
 
-        %s, %d processors, Linux %s, Java %s (%s), %s. %d rounds of %,d requests for random pages of
-        256 MiB, after a fifth more for warm-up. Each figure is the median of the rounds, with the
-        lowest and the highest; a ratio is taken within a round. The distribution is in `fault-path.csv`.
+        %s, %d processors, Linux %s, Java %s with the settings of `./rekindle`, %s.
+
+        %d rounds of %,d requests for random pages of 256 MiB, after a fifth more for warm-up. Each
+        figure is the median of the rounds, with the lowest and the highest; a ratio is taken within a
+        round. The distribution is in `fault-path.csv`.
 
         | handler | median us | p99 us | median / c-page | median / same job in C |
         | --- | --- | --- | --- | --- |
@@ -50,7 +56,6 @@ final class FaultPathReport {
                 Runtime.getRuntime().availableProcessors(),
                 System.getProperty("os.version"),
                 Runtime.version().feature(),
-                System.getProperty("java.vm.name"),
                 LocalDate.now(ZoneOffset.UTC),
                 rounds,
                 requests));
@@ -104,28 +109,18 @@ final class FaultPathReport {
         .orElse(System.getProperty("os.arch"));
   }
 
-  /** How many requests took how long, to a tenth of a microsecond. */
+  /** How many requests of all rounds took how long, to a tenth of a microsecond. */
   void writeDistribution(Path file) throws IOException {
     try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(file))) {
-      out.println("handler,round,latency_us,requests");
-      roundsByHandler.forEach((handler, rounds) -> {
-        for (int round = 0; round < rounds.size(); round++) {
-          writeDistribution(out, handler.label() + "," + round, rounds.get(round).ascendingNs());
-        }
-      });
-    }
-  }
-
-  private static void writeDistribution(PrintWriter out, String key, long[] ascendingNs) {
-    int from = 0;
-    while (from < ascendingNs.length) {
-      long tenths = ascendingNs[from] / 100;
-      int to = from;
-      while (to < ascendingNs.length && ascendingNs[to] / 100 == tenths) {
-        to++;
-      }
-      out.printf("%s,%d.%d,%d%n", key, tenths / 10, tenths % 10, to - from);
-      from = to;
+      out.println("handler,latency_us,requests");
+      roundsByHandler.forEach((handler, rounds) ->
+          rounds.stream()
+              .flatMapToLong(Latencies::ns)
+              .boxed()
+              .collect(groupingBy(ns -> ns / 100, TreeMap::new, counting()))
+              .forEach((tenths, requests) ->
+                  out.printf(
+                      "%s,%d.%d,%d%n", handler.label(), tenths / 10, tenths % 10, requests)));
     }
   }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.LongStream;
 
 /** How long each request of one run took. */
 final class Latencies {
@@ -28,17 +29,14 @@ final class Latencies {
     return new Latencies(warm);
   }
 
-  int requests() {
-    return ascendingNs.length;
-  }
-
   /** The latency that this share of the requests did not exceed. */
   double quantileUs(double share) {
     int rank = (int) Math.ceil(share * ascendingNs.length);
     return ascendingNs[Math.max(0, rank - 1)] / 1e3;
   }
 
-  long[] ascendingNs() {
-    return ascendingNs;
+  /** All of them, ascending. */
+  LongStream ns() {
+    return Arrays.stream(ascendingNs);
   }
 }
