@@ -5,6 +5,7 @@ import static java.util.stream.Collectors.groupingBy;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -42,7 +43,8 @@ final class FaultPathReport {
         - `pager-*` is the pager as restores use it, on a real image. `neighbours`: the rest of the
           block follows each page.
 
-        %s, %d processors, Linux %s, Java %s with the settings of `./rekindle`, %s.
+        %s, %d processors, Linux %s, Java %s with the settings of `./rekindle`, %s, load average %.1f
+        at the end.
 
         %d rounds of %,d requests for random pages of 256 MiB, after a fifth more for warm-up. Each
         figure is the median of the rounds, with the lowest and the highest; a ratio is taken within a
@@ -57,6 +59,7 @@ final class FaultPathReport {
                 System.getProperty("os.version"),
                 Runtime.version().feature(),
                 LocalDate.now(ZoneOffset.UTC),
+                ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage(),
                 rounds,
                 requests));
     roundsByHandler.forEach((handler, own) ->
