@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.IdentityHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.image.PageStore;
 import org.rekindle.linux.StoreFile;
 
@@ -105,6 +106,15 @@ final class BlockIo implements AutoCloseable {
       throw new IllegalArgumentException("not a store of this restore: " + store.file());
     }
     return decoder;
+  }
+
+  /** Throws what ended a reader thread, if anything did. */
+  static void throwIfFailed(@Nullable Throwable failure) throws IOException {
+    if (failure != null) {
+      throw failure instanceof IOException io
+          ? io
+          : new IOException("reading the image failed", failure);
+    }
   }
 
   /** Waits for a reader thread to end; reads are bounded, so it does. */

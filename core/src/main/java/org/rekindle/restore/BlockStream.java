@@ -131,12 +131,7 @@ final class BlockStream implements Runnable, AutoCloseable {
   }
 
   void throwIfFailed() throws IOException {
-    Throwable broken = failure;
-    if (broken != null) {
-      throw broken instanceof IOException e
-          ? e
-          : new IOException("reading the image failed", broken);
-    }
+    BlockIo.throwIfFailed(failure);
   }
 
   @Override

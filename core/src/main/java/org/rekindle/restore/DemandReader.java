@@ -81,12 +81,7 @@ final class DemandReader implements Runnable, AutoCloseable {
   }
 
   void throwIfFailed() throws IOException {
-    Throwable broken = failure;
-    if (broken != null) {
-      throw broken instanceof IOException io
-          ? io
-          : new IOException("reading the image failed", broken);
-    }
+    BlockIo.throwIfFailed(failure);
   }
 
   @Override

@@ -144,12 +144,7 @@ final class ExtentReader implements Runnable {
         return extent;
       }
       if (last) {
-        Throwable broken = failure;
-        if (broken != null) {
-          throw broken instanceof IOException e
-              ? e
-              : new IOException("reading the image failed", broken);
-        }
+        BlockIo.throwIfFailed(failure);
         return null;
       }
       LockSupport.park(this);
