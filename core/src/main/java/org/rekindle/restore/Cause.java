@@ -14,6 +14,8 @@ public enum Cause {
   FILL,
   /** A page of zeros, placed without anybody waiting. */
   ZERO,
+  /** The guest gave it back before it was placed: it reads as zeros, and nothing was placed. */
+  REMOVED,
   /**
    * Log only: the guest asked for a page that was already on its way, which it then waited for;
    * nothing was placed.

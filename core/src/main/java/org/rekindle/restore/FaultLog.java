@@ -17,6 +17,7 @@ public final class FaultLog {
     final long[] arrivalNs = new long[CHUNK];
     final long[] servedNs = new long[CHUNK];
     final int[] page = new int[CHUNK];
+    final short[] pages = new short[CHUNK];
     final short[] vcpu = new short[CHUNK];
     final Cause[] cause = new Cause[CHUNK];
     final boolean[] write = new boolean[CHUNK];
@@ -30,7 +31,8 @@ public final class FaultLog {
   }
 
   /** Logs a fault that has been served. */
-  void add(int page, long arrivalNs, long servedNs, Cause cause, int vcpu, boolean write) {
+  void add(
+      int page, int pages, long arrivalNs, long servedNs, Cause cause, int vcpu, boolean write) {
     if (size == chunks.size() * CHUNK) {
       chunks.add(new Chunk());
     }
@@ -39,6 +41,7 @@ public final class FaultLog {
     chunk.arrivalNs[i] = arrivalNs;
     chunk.servedNs[i] = servedNs;
     chunk.page[i] = page;
+    chunk.pages[i] = (short) pages;
     chunk.vcpu[i] = (short) vcpu;
     chunk.cause[i] = cause;
     chunk.write[i] = write;
@@ -60,6 +63,11 @@ public final class FaultLog {
 
   public int page(int i) {
     return chunks.get(i / CHUNK).page[i % CHUNK];
+  }
+
+  /** How many pages were waited for as one, from {@link #page} on: 512 if they are huge. */
+  public int pages(int i) {
+    return chunks.get(i / CHUNK).pages[i % CHUNK];
   }
 
   /** The virtual CPU that waited, or {@link FaultSink#VCPU_UNKNOWN}. */

@@ -3,8 +3,9 @@ package org.rekindle.restore;
 import java.util.Arrays;
 
 /**
- * The faults that the guest is waiting for now. Few at any time (a virtual CPU has one), so it is a
- * plain table; it grows only if a guest has more waiting threads than it ever had before.
+ * The faults that the guest is waiting for now, each on a unit of one or more consecutive pages.
+ * Few at any time (a virtual CPU has one), so it is a plain table; it grows only if a guest has
+ * more waiting threads than it ever had before.
  */
 final class FaultTable {
   private static final byte NEW = 0;
@@ -12,6 +13,8 @@ final class FaultTable {
   private static final byte PLACED = 2;
 
   private int[] page = new int[64];
+  private int[] pages = new int[64];
+  private int[] missing = new int[64];
   private long[] arrivalNs = new long[64];
   private int[] vcpu = new int[64];
   private boolean[] write = new boolean[64];
@@ -20,12 +23,18 @@ final class FaultTable {
   private int size;
   private int placed;
 
-  /** A fault that nobody has looked at yet. */
-  void add(int faultPage, long atNs, int byVcpu, boolean isWrite) {
+  /**
+   * A fault that nobody has looked at yet.
+   *
+   * @param missingPages how many of its pages are still to be placed
+   */
+  void add(int faultPage, int unitPages, int missingPages, long atNs, int byVcpu, boolean isWrite) {
     if (size == page.length) {
       grow();
     }
     page[size] = faultPage;
+    pages[size] = unitPages;
+    missing[size] = missingPages;
     arrivalNs[size] = atNs;
     vcpu[size] = byVcpu;
     write[size] = isWrite;
@@ -37,6 +46,8 @@ final class FaultTable {
   private void grow() {
     int capacity = page.length * 2;
     page = Arrays.copyOf(page, capacity);
+    pages = Arrays.copyOf(pages, capacity);
+    missing = Arrays.copyOf(missing, capacity);
     arrivalNs = Arrays.copyOf(arrivalNs, capacity);
     vcpu = Arrays.copyOf(vcpu, capacity);
     write = Arrays.copyOf(write, capacity);
@@ -48,8 +59,13 @@ final class FaultTable {
     return size;
   }
 
+  /** The first page of the unit. */
   int page(int i) {
     return page[i];
+  }
+
+  int pages(int i) {
+    return pages[i];
   }
 
   boolean isNew(int i) {
@@ -71,15 +87,41 @@ final class FaultTable {
     return state[i] != PLACED;
   }
 
-  /** The page has been placed: every fault on it is served as soon as it has been flushed. */
-  void placed(int candidate, Cause by) {
+  /**
+   * Pages have been placed: every fault that waited for nothing else is served as soon as they have
+   * been flushed.
+   */
+  void placed(int first, int count, Cause by) {
     for (int i = 0; i < size; i++) {
-      if (page[i] == candidate && state[i] != PLACED) {
-        state[i] = PLACED;
-        cause[i] = by;
-        placed++;
+      int overlap = Math.min(first + count, page[i] + pages[i]) - Math.max(first, page[i]);
+      if (overlap > 0 && state[i] != PLACED) {
+        missing[i] -= overlap;
+        if (missing[i] <= 0) {
+          settle(i, by);
+        }
       }
     }
+  }
+
+  /** The whole unit of a fault is in. */
+  void settle(int i, Cause by) {
+    state[i] = PLACED;
+    cause[i] = by;
+    placed++;
+  }
+
+  /** The guest gave pages back: the faults on them are to be looked at again. */
+  void removed(int first, int count) {
+    for (int i = 0; i < size; i++) {
+      if (state[i] == WAITING && page[i] < first + count && first < page[i] + pages[i]) {
+        state[i] = NEW;
+      }
+    }
+  }
+
+  /** Whether there are faults which are served as soon as what was placed has been flushed. */
+  boolean anyPlaced() {
+    return placed > 0;
   }
 
   /** Everything placed has been flushed: logs those faults and forgets them. */
@@ -90,7 +132,7 @@ final class FaultTable {
     int kept = 0;
     for (int i = 0; i < size; i++) {
       if (state[i] == PLACED) {
-        log.add(page[i], arrivalNs[i], nowNs, cause[i], vcpu[i], write[i]);
+        log.add(page[i], pages[i], arrivalNs[i], nowNs, cause[i], vcpu[i], write[i]);
       } else {
         move(i, kept++);
       }
@@ -101,6 +143,8 @@ final class FaultTable {
 
   private void move(int from, int to) {
     page[to] = page[from];
+    pages[to] = pages[from];
+    missing[to] = missing[from];
     arrivalNs[to] = arrivalNs[from];
     vcpu[to] = vcpu[from];
     write[to] = write[from];

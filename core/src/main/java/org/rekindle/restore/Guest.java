@@ -10,7 +10,8 @@ import org.rekindle.image.MemoryMap;
  *
  * <p>Life: pages may be placed, then {@link #start} lets the guest run, then more pages are placed
  * and faults answered, until every page is in; {@link #finish} says so, and {@link #finished} turns
- * true when the VMM has confirmed it.
+ * true when the VMM has confirmed it. Faults may come before the start: a VMM touches guest memory
+ * while it loads its devices, and some let the guest run as they like.
  *
  * <p>All methods are called by the one pager thread, except {@link #wake}. None of them blocks,
  * except {@link #await}; none allocates once the guest runs.
@@ -25,9 +26,7 @@ public interface Guest extends AutoCloseable {
    */
   int batchPages();
 
-  /**
-   * Lets the guest run: device state goes over, virtual CPUs start. Faults may arrive from now on.
-   */
+  /** Lets the guest run: device state goes over, virtual CPUs start. */
   void start() throws IOException;
 
   /**
@@ -41,15 +40,22 @@ public interface Guest extends AutoCloseable {
   boolean ready();
 
   /**
-   * Places one page. Each page is placed once; the pager's claim bitmap sees to it.
+   * Places a run of consecutive pages. Each page is placed once; the pager's claim bitmap sees to
+   * it. (Only a page that the guest {@linkplain FaultSink#removed gave back} is placed again, as
+   * zeros.)
    *
-   * @param page dense page number (see {@link MemoryMap})
-   * @param data native memory that holds the page at {@code offset}, or null for a page of zeros;
-   *     it is no longer looked at when this method returns
-   * @param demanded whether the guest waits for this page: it overtakes what is not sent yet, where
-   *     the VMM can
+   * @param page dense page number of the first (see {@link MemoryMap}); the run may go on into the
+   *     next region
+   * @param pages how many, at least one
+   * @param data native memory that holds the pages from {@code offset} on, or null for zeros; it is
+   *     no longer looked at when this method returns
+   * @param demanded whether the guest waits for these pages: they overtake what is not sent yet,
+   *     where the VMM can
+   * @return how many from the front are settled: in or on their way, there already, or no longer
+   *     mapped. With 0 there is no room now, or the guest's address space is changing: drain the
+   *     faults, and call again for what is still wanted then
    */
-  Placement place(int page, @Nullable MemorySegment data, long offset, boolean demanded)
+  int place(int page, int pages, @Nullable MemorySegment data, long offset, boolean demanded)
       throws IOException;
 
   /**

@@ -45,7 +45,9 @@ final class Pager implements FaultSink {
   private final FaultLog log = new FaultLog();
   private final Tally tally;
   private final BitSet prefetched; // sized at once: setting a bit allocates nothing
-  private final boolean streamIsPaced;
+
+  /** Pages that the guest gave back: they read as zeros, whatever the image has. */
+  private final BitSet removed;
 
   /**
    * Blocks that the stream has brought and that are not all placed yet; their order is the plan's.
@@ -89,7 +91,7 @@ final class Pager implements FaultSink {
     this.io = io;
     this.tally = tally;
     this.prefetched = new BitSet(guest.memory().pages());
-    this.streamIsPaced = !(plan.fill() instanceof Plan.Fill.FullSpeed);
+    this.removed = new BitSet(guest.memory().pages());
     this.arrived = new BufferQueue(streamBuffers);
     PageStore hot = plan.hot();
     int slots = Math.max(base.maxSlots(), hot == null ? 0 : hot.maxSlots());
@@ -112,13 +114,12 @@ final class Pager implements FaultSink {
     serveNewFaults();
     takeDemandReads();
     takeStream();
+    if (faults.anyPlaced()) {
+      flush(); // what the guest waits for does not wait for the batch
+    }
     boolean wasReady = guest.ready();
     boolean placedBatch = wasReady && placeBatch();
-    // Before, not after: on a busy machine the VMM runs in our place as soon as it has the bytes.
-    long flushNs = System.nanoTime();
-    if (guest.flush()) {
-      faults.served(flushNs, log);
-    }
+    flush();
     boolean roomAgain = !wasReady && guest.ready();
     boolean finishedNow = finish();
     return startedNow
@@ -129,24 +130,51 @@ final class Pager implements FaultSink {
         || faults.size() != faultsBefore;
   }
 
+  private void flush() throws IOException {
+    // Before, not after: on a busy machine the VMM runs in our place as soon as it has the bytes.
+    long flushNs = System.nanoTime();
+    if (guest.flush()) {
+      faults.served(flushNs, log);
+    }
+  }
+
   /** Waits until there may be something to do. */
   void idle(long atMostNs) throws IOException {
     guest.await(Math.min(atMostNs, paceNs()));
   }
 
   @Override
-  public void fault(int page, long arrivalNs, int vcpu, boolean write) {
-    faults.add(page, arrivalNs, vcpu, write);
-    if (claims.isClaimed(page)) {
-      faults.placed(page, Cause.LATE);
+  public void fault(int page, int pages, long arrivalNs, int vcpu, boolean write) {
+    int missing = 0;
+    for (int i = page; i < page + pages; i++) {
+      if (!claims.isClaimed(i)) {
+        missing++;
+      }
     }
+    faults.add(page, pages, missing, arrivalNs, vcpu, write);
+    if (missing == 0 && !removed.get(page)) {
+      faults.settle(faults.size() - 1, Cause.LATE);
+    }
+  }
+
+  @Override
+  public void removed(int page, int pages) {
+    for (int i = page; i < page + pages; i++) {
+      removed.set(i);
+      if (claims.claim(i)) {
+        tally.placed(Cause.REMOVED, true, 1);
+      }
+    }
+    faults.removed(page, pages);
   }
 
   private void serveNewFaults() throws IOException {
     for (int i = 0; i < faults.size(); i++) {
       if (faults.isNew(i)) {
         faults.waiting(i);
-        if (!serve(faults.page(i))) {
+        if (removed.get(faults.page(i))) {
+          giveZeros(i);
+        } else if (!serve(faults.page(i), faults.pages(i))) {
           faults.again(i);
           return;
         }
@@ -154,15 +182,31 @@ final class Pager implements FaultSink {
     }
   }
 
-  /**
-   * Places a page that the guest waits for, or sees to it that it comes; false if it cannot be
-   * asked for now.
-   */
-  private boolean serve(int page) throws IOException {
-    if (claims.isClaimed(page)) {
-      faults.placed(page, Cause.LATE);
-      return true;
+  /** Answers a fault on a page that the guest gave back before. */
+  private void giveZeros(int fault) throws IOException {
+    int page = faults.page(fault);
+    int end = page + faults.pages(fault);
+    faults.settle(fault, Cause.DEMAND_ZERO);
+    faults.placed(page, end - page, Cause.DEMAND_ZERO); // others that wait for the same
+    while (page < end && !gone) {
+      page += placeNow(page, end - page, null, 0, true);
     }
+  }
+
+  /**
+   * Places the pages that the guest waits for, or sees to it that they come; false if some cannot
+   * be asked for now.
+   */
+  private boolean serve(int first, int pages) throws IOException {
+    for (int page = first; page < first + pages; page++) {
+      if (!claims.isClaimed(page) && !serve(page)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean serve(int page) throws IOException {
     int baseBlock = base.blockOf(page);
     if (baseBlock < 0) {
       place(page, null, 0, Cause.DEMAND_ZERO);
@@ -181,7 +225,7 @@ final class Pager implements FaultSink {
       place(page, decoded.raw, decoded.offsetOf(page), Cause.DEMAND);
       return true;
     }
-    if ((!streamIsPaced || !running) && stream.bringsSoon(store, block)) {
+    if (!streamIsPaced() && stream.bringsSoon(store, block)) {
       return true;
     }
     if (requested.find(store, block) != null) {
@@ -200,6 +244,11 @@ final class Pager implements FaultSink {
       requested.add(buffer);
     }
     return true;
+  }
+
+  /** Whether what the stream brings may have to wait until a slow fill has come to it. */
+  private boolean streamIsPaced() {
+    return running && fillLimit() < guest.memory().pages();
   }
 
   private @Nullable BlockBuffer decoded(PageStore store, int block) {
@@ -251,9 +300,23 @@ final class Pager implements FaultSink {
 
   /** Places those pages of a block that the guest waits for. */
   private void placeAwaited(BlockBuffer buffer) throws IOException {
+    PageStore store = buffer.store();
     for (int i = 0; i < faults.size(); i++) {
-      int page = faults.page(i);
-      if (faults.isAwaited(i) && buffer.store().blockOf(page) == buffer.block) {
+      int first = faults.page(i);
+      if (faults.isAwaited(i) && faults.pages(i) > 1) {
+        placeShare(buffer, first, first + faults.pages(i));
+      } else if (faults.isAwaited(i) && store.blockOf(first) == buffer.block) {
+        place(first, buffer.raw, buffer.offsetOf(first), Cause.DEMAND);
+      }
+    }
+  }
+
+  /** Places what a block has of the pages from {@code first} to before {@code end}. */
+  private void placeShare(BlockBuffer buffer, int first, int end) throws IOException {
+    PageStore store = buffer.store();
+    for (int k = 0; k < store.pagesServed(buffer.block); k++) {
+      int page = store.servedPage(buffer.block, k);
+      if (page >= first && page < end) {
         place(page, buffer.raw, buffer.offsetOf(page), Cause.DEMAND);
       }
     }
@@ -301,11 +364,24 @@ final class Pager implements FaultSink {
     while (left > 0 && !isEmptied(buffer)) {
       int page = store.servedPage(buffer.block, buffer.next++);
       if (!claims.isClaimed(page)) {
-        place(page, buffer.raw, buffer.offsetOf(page), cause);
-        left--;
+        int end = page + 1;
+        while (end - page < left && !isEmptied(buffer) && follows(buffer, page, end)) {
+          buffer.next++;
+          end++;
+        }
+        place(page, end - page, buffer.raw, buffer.offsetOf(page), cause);
+        left -= end - page;
       }
     }
     return left;
+  }
+
+  /** Whether the next page of a block is {@code end}, unclaimed, in a run that began at a page. */
+  private boolean follows(BlockBuffer buffer, int page, int end) {
+    PageStore store = buffer.store();
+    return store.servedPage(buffer.block, buffer.next) == end
+        && store.slotOf(end) == store.slotOf(page) + (end - page)
+        && !claims.isClaimed(end);
   }
 
   private int placeZeroFirst(int room) throws IOException {
@@ -324,18 +400,28 @@ final class Pager implements FaultSink {
     int left = room;
     while (left > 0 && zeroNext < limit) {
       int page = zeroNext++;
-      if (base.blockOf(page) < 0 && !claims.isClaimed(page)) {
-        place(page, null, 0, Cause.ZERO);
-        left--;
+      if (isZeroAndMissing(page)) {
+        while (zeroNext - page < left && zeroNext < limit && isZeroAndMissing(zeroNext)) {
+          zeroNext++;
+        }
+        place(page, zeroNext - page, null, 0, Cause.ZERO);
+        left -= zeroNext - page;
       }
     }
     return left;
   }
 
+  private boolean isZeroAndMissing(int page) {
+    return base.blockOf(page) < 0 && !claims.isClaimed(page);
+  }
+
   /** The page that a linear fill has come to by now; all pages if it is not paced. */
   private int fillLimit() {
     return switch (plan.fill()) {
-      case Plan.Fill.FullSpeed _ -> guest.memory().pages();
+      case Plan.Fill.FullSpeed(long afterNs) ->
+          afterNs == 0 || (running && System.nanoTime() - startedNs >= afterNs)
+              ? guest.memory().pages()
+              : 0;
       case Plan.Fill.None _ -> 0;
       case Plan.Fill.Linear(int pagesPerSecond) ->
           running
@@ -349,28 +435,64 @@ final class Pager implements FaultSink {
 
   /** How long an idle pager may wait before a paced fill has something to do. */
   private long paceNs() {
-    return plan.fill() instanceof Plan.Fill.Linear(int pagesPerSecond) && !claims.complete()
-        ? Math.max(1_000_000, 16_000_000_000L / pagesPerSecond)
-        : Long.MAX_VALUE;
+    if (claims.complete()) {
+      return Long.MAX_VALUE;
+    }
+    return switch (plan.fill()) {
+      case Plan.Fill.Linear(int pagesPerSecond) ->
+          Math.max(1_000_000, 16_000_000_000L / pagesPerSecond);
+      case Plan.Fill.FullSpeed(long afterNs) when running && fillLimit() == 0 ->
+          Math.max(1_000_000, startedNs + afterNs - System.nanoTime());
+      default -> Long.MAX_VALUE;
+    };
   }
 
   private void place(int page, @Nullable MemorySegment data, long offset, Cause cause)
       throws IOException {
-    if (!claims.claim(page)) {
-      return;
+    if (!claims.isClaimed(page)) {
+      place(page, 1, data, offset, cause);
+    }
+  }
+
+  /** Places a run of pages of which none is claimed yet. */
+  private void place(int page, int pages, @Nullable MemorySegment data, long offset, Cause cause)
+      throws IOException {
+    for (int i = page; i < page + pages; i++) {
+      claims.claim(i);
     }
     boolean demanded = cause == Cause.DEMAND || cause == Cause.DEMAND_ZERO;
-    Placement outcome = guest.place(page, data, offset, demanded);
-    while (outcome == Placement.RETRY) {
-      guest.flush(); // room comes from what was placed before,
-      guest.drainFaults(this); // a quiet address space from reading its events (served next cycle)
-      outcome = guest.place(page, data, offset, demanded);
+    faults.placed(page, pages, demanded ? cause : Cause.LATE); // as of the next flush
+    int settled = 0;
+    while (settled < pages && !gone) {
+      // The guest may have given some of them back while its events were drained.
+      int lost = removed.nextSetBit(page + settled);
+      int end = lost < 0 ? pages : Math.min(pages, lost - page);
+      settled +=
+          end > settled
+              ? placeNow(
+                  page + settled,
+                  end - settled,
+                  data,
+                  offset + (long) settled * MemoryMap.PAGE_BYTES,
+                  demanded)
+              : 1;
     }
-    tally.placed(cause, data == null);
+    tally.placed(cause, data == null, pages);
     if (cause == Cause.PREFETCH) {
-      prefetched.set(page);
+      prefetched.set(page, page + pages);
     }
-    faults.placed(page, demanded ? cause : Cause.LATE);
+  }
+
+  /** Places what can be placed of a run; makes room for the next attempt if that is nothing. */
+  private int placeNow(
+      int page, int pages, @Nullable MemorySegment data, long offset, boolean demanded)
+      throws IOException {
+    int settled = guest.place(page, pages, data, offset, demanded);
+    if (settled == 0) {
+      guest.flush(); // room comes from what was placed before,
+      gone |= !guest.drainFaults(this); // a quiet address space from reading its events
+    }
+    return settled;
   }
 
   /** Starts the guest when the plan says so. */
@@ -384,9 +506,9 @@ final class Pager implements FaultSink {
     return true;
   }
 
-  /** Ends the restore when every page is in. */
+  /** Ends the restore when every page is in and every fault answered. */
   private boolean finish() throws IOException {
-    if (!running || finishing || !claims.complete()) {
+    if (!running || finishing || gone || !claims.complete() || faults.size() > 0) {
       return false;
     }
     allInNs = System.nanoTime();

@@ -64,7 +64,12 @@ public record Plan(
       }
     }
 
-    /** With all bandwidth that demand and prefetch leave. */
-    record FullSpeed() implements Fill {}
+    /**
+     * With all bandwidth that demand and prefetch leave, once the guest has run for so long (0:
+     * from the beginning).
+     */
+    record FullSpeed(long afterNs) implements Fill {
+      static final FullSpeed AT_ONCE = new FullSpeed(0);
+    }
   }
 }

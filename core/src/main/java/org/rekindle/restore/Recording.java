@@ -18,36 +18,45 @@ public final class Recording {
    * are, which errs to the safe side.)
    */
   public static Profile profile(Outcome outcome) {
+    return profile(outcome, Long.MAX_VALUE);
+  }
+
+  /** The same of the time before the guest had run for so long, by the clock outside. */
+  public static Profile profile(Outcome outcome, long windowNs) {
     FaultLog log = outcome.faults();
+    long runFromNs = Math.max(outcome.startedNs(), outcome.firstInstructionNs());
     int[] byArrival =
         IntStream.range(0, log.size())
+            .filter(i -> log.arrivalNs(i) - runFromNs < windowNs)
             .boxed()
             .sorted(Comparator.comparingLong(log::arrivalNs))
             .mapToInt(Integer::intValue)
             .toArray();
-    long runFromNs = Math.max(outcome.startedNs(), outcome.firstInstructionNs());
     long stalledUntilNs = runFromNs;
     long waitedNs = 0;
-    int[] pages = new int[log.size()];
-    long[] touchNs = new long[log.size()];
-    Access[] access = new Access[log.size()];
+    int touched = Arrays.stream(byArrival).map(log::pages).sum();
+    int[] pages = new int[touched];
+    long[] touchNs = new long[touched];
+    Access[] access = new Access[touched];
     BitSet seen = new BitSet();
     int size = 0;
     for (int i : byArrival) {
       long arrivalNs = Math.max(log.arrivalNs(i), stalledUntilNs);
-      if (!seen.get(log.page(i))) {
-        seen.set(log.page(i));
-        pages[size] = log.page(i);
-        touchNs[size] = arrivalNs - runFromNs - waitedNs;
-        access[size] = log.write(i) ? Access.WRITE : Access.UNKNOWN;
-        size++;
+      for (int page = log.page(i); page < log.page(i) + log.pages(i); page++) {
+        if (!seen.get(page)) {
+          seen.set(page);
+          pages[size] = page;
+          touchNs[size] = arrivalNs - runFromNs - waitedNs;
+          access[size] = log.write(i) ? Access.WRITE : Access.UNKNOWN;
+          size++;
+        }
       }
       if (log.servedNs(i) > arrivalNs) {
         waitedNs += log.servedNs(i) - arrivalNs;
         stalledUntilNs = log.servedNs(i);
       }
     }
-    long endNs = outcome.endedNs();
+    long endNs = windowNs == Long.MAX_VALUE ? outcome.endedNs() : runFromNs + windowNs;
     return new Profile(
         Arrays.copyOf(pages, size),
         Arrays.copyOf(touchNs, size),

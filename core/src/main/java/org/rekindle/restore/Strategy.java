@@ -87,7 +87,7 @@ public enum Strategy {
               PageList.NONE,
               new Plan.Start.AfterEverything(),
               Plan.Miss.PAGE,
-              new Plan.Fill.FullSpeed(),
+              Plan.Fill.FullSpeed.AT_ONCE,
               null);
       case LAZY ->
           new Plan(
@@ -114,20 +114,32 @@ public enum Strategy {
               zeros(base, profile, options),
               new Plan.Start.Immediately(),
               Plan.Miss.BLOCK,
-              new Plan.Fill.FullSpeed(),
+              Plan.Fill.FullSpeed.AT_ONCE,
               hot);
     };
   }
 
   /** A plan that fetches on demand only, page by page: what it faults on is the access trace. */
   public static Plan recording(Image image) {
+    return recording(image, new Plan.Fill.None());
+  }
+
+  /**
+   * A plan for a machine that lives on: it fetches on demand only for so long, and then brings the
+   * rest at full speed.
+   */
+  public static Plan recording(Image image, long windowNs) {
+    return recording(image, new Plan.Fill.FullSpeed(windowNs));
+  }
+
+  private static Plan recording(Image image, Plan.Fill fill) {
     return new Plan(
         "record",
         BlockSequence.none(image.base()),
         PageList.NONE,
         new Plan.Start.Immediately(),
         Plan.Miss.PAGE,
-        new Plan.Fill.None(),
+        fill,
         null);
   }
 

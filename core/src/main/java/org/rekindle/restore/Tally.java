@@ -14,14 +14,14 @@ public final class Tally {
 
   private final long[] counts = new long[ZERO_PAGES + 1];
 
-  void placed(Cause cause, boolean zero) {
-    COUNT.setOpaque(counts, cause.ordinal(), counts[cause.ordinal()] + 1);
+  void placed(Cause cause, boolean zero, int pages) {
+    COUNT.setOpaque(counts, cause.ordinal(), counts[cause.ordinal()] + pages);
     if (zero) {
-      COUNT.setOpaque(counts, ZERO_PAGES, counts[ZERO_PAGES] + 1);
+      COUNT.setOpaque(counts, ZERO_PAGES, counts[ZERO_PAGES] + pages);
     }
   }
 
-  /** Pages placed so far, for any cause. */
+  /** Pages that need nothing more: placed so far for any cause, or given back by the guest. */
   public long placed() {
     long sum = 0;
     for (Cause cause : Cause.values()) {

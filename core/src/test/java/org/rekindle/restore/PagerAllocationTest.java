@@ -137,7 +137,7 @@ class PagerAllocationTest {
         int block = (int) (faults * 7919L % (PAGES / BLOCK_PAGES)); // prime: no block twice
         asked = block * BLOCK_PAGES;
         faults++;
-        sink.fault(asked, System.nanoTime(), FaultSink.VCPU_UNKNOWN, false);
+        sink.fault(asked, 1, System.nanoTime(), FaultSink.VCPU_UNKNOWN, false);
       }
       return true;
     }
@@ -148,9 +148,10 @@ class PagerAllocationTest {
     }
 
     @Override
-    public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demanded) {
-      present.set(page);
-      return Placement.PLACED;
+    public int place(
+        int page, int pages, @Nullable MemorySegment data, long offset, boolean demanded) {
+      present.set(page, page + pages);
+      return pages;
     }
 
     @Override

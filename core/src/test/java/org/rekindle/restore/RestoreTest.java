@@ -115,6 +115,71 @@ class RestoreTest {
     assertThat(guest.present.cardinality()).isEqualTo(MEMORY.pages());
   }
 
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void pagesGivenBackReadAsZeros(Strategy strategy) throws IOException {
+    record();
+    for (int at : new int[] {0, 1, 300, 2000}) {
+      ScriptedGuest guest =
+          guest(IntStream.concat(Arrays.stream(SET), IntStream.range(90, 180)).toArray());
+      guest.givesBackAt = at;
+      guest.givesBack = new int[] {100, 150};
+      guest.retryEvery = 7;
+      Outcome outcome = restore(strategy, guest);
+      assertThat(guest.givenBack.cardinality()).isEqualTo(150);
+      assertThat(outcome.tally().placed()).as("given back at %d", at).isEqualTo(MEMORY.pages());
+      assertThat(outcome.faults().size()).isEqualTo(2 * guest.faulted.size());
+    }
+  }
+
+  @Test
+  void aPageGivenBackWhileTheGuestWaitsForItIsAnsweredWithZeros() throws IOException {
+    ScriptedGuest guest = guest(101);
+    guest.givesBackAt = 0;
+    guest.givesBack = new int[] {100, 4};
+    guest.retryEvery = 1 << 20;
+    try (Image image = Image.open(directory)) {
+      Outcome outcome = new Restore(image, guest, Strategy.recording(image)).run(200_000_000);
+      assertThat(guest.placedInOrder).containsExactly(101);
+      assertThat(outcome.tally().placed(Cause.REMOVED)).isEqualTo(4);
+      assertThat(outcome.faults().cause(0)).isEqualTo(Cause.DEMAND_ZERO);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void hugePagesAreWaitedForAsOne(Strategy strategy) throws IOException {
+    record();
+    ScriptedGuest guest = guest(SET);
+    guest.unitPages = 64;
+    guest.retryEvery = 50;
+    Outcome outcome = restore(strategy, guest);
+    assertThat(guest.present.cardinality()).isEqualTo(MEMORY.pages());
+    assertThat(outcome.faults().size()).isEqualTo(2 * guest.faulted.size());
+    assertThat(guest.faulted.size()).isLessThanOrEqualTo(MEMORY.pages() / 64);
+  }
+
+  @Test
+  void neighboursInMemoryArePlacedInRuns() throws IOException {
+    ScriptedGuest guest = guest();
+    restore(Strategy.EAGER, guest);
+    assertThat(guest.longestRun).isEqualTo(7); // every eighth page is zero
+  }
+
+  @Test
+  void aMachineThatLivesOnIsRecordedForATimeAndThenFilled() throws IOException {
+    ScriptedGuest guest = guest(SET);
+    try (Image image = Image.open(directory)) {
+      long windowNs = 300_000_000;
+      Outcome outcome = new Restore(image, guest, Strategy.recording(image, windowNs)).run();
+      assertThat(guest.present.cardinality()).isEqualTo(MEMORY.pages());
+      assertThat(outcome.allInNs() - outcome.startedNs()).isGreaterThanOrEqualTo(windowNs);
+      Profile profile = Recording.profile(outcome, windowNs);
+      assertThat(profile.pages()).isEqualTo(SET);
+      assertThat(profile.horizonNs()).isLessThanOrEqualTo(windowNs);
+    }
+  }
+
   @Test
   void aSocketThatDrainsIsUsedAgainAtOnce() throws IOException {
     ScriptedGuest guest = guest();

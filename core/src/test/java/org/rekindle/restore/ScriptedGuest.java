@@ -16,7 +16,7 @@ import org.rekindle.image.MemoryMap;
 /**
  * A guest in the test's own memory: one virtual CPU that touches pages in a given order and stops
  * at each that is missing. Checks what every guest requires: no page twice, right contents, nothing
- * after the end.
+ * after the end, nothing but zeros where it gave pages back.
  */
 class ScriptedGuest implements Guest {
   private final MemoryMap memory;
@@ -39,6 +39,18 @@ class ScriptedGuest implements Guest {
    * changes.
    */
   int retryEvery = Integer.MAX_VALUE;
+
+  /** It waits for units of so many pages, as with huge pages. */
+  int unitPages = 1;
+
+  /** What it gives back, first page and number, when so many pages are in or it is refused. */
+  int @Nullable [] givesBack;
+
+  int givesBackAt = Integer.MAX_VALUE;
+  final BitSet givenBack = new BitSet();
+
+  /** The most pages that were placed in one run. */
+  int longestRun;
 
   /** Takes several flushes to get rid of what was placed, and never wakes up by itself. */
   boolean slowSocket;
@@ -78,16 +90,33 @@ class ScriptedGuest implements Guest {
     if (present.cardinality() >= diesAt) {
       return false;
     }
-    while (started && next < touches.length && present.get(touches[next])) {
+    giveBack(sink);
+    while (started && next < touches.length && hasUnit(touches[next])) {
       next++;
     }
     if (started && next < touches.length && asked != touches[next]) {
       asked = touches[next];
       faulted.add(asked);
-      sink.fault(asked, System.nanoTime(), 0, false);
-      sink.fault(asked, System.nanoTime(), 1, false); // QEMU asks again for a second virtual CPU
+      int unit = asked / unitPages * unitPages;
+      sink.fault(unit, unitPages, System.nanoTime(), 0, false);
+      sink.fault(unit, unitPages, System.nanoTime(), 1, false); // QEMU asks again for a second vCPU
     }
     return true;
+  }
+
+  private void giveBack(FaultSink sink) {
+    int[] range = givesBack;
+    if (range != null && present.cardinality() >= givesBackAt) {
+      givesBack = null;
+      givenBack.set(range[0], range[0] + range[1]);
+      present.clear(range[0], range[0] + range[1]);
+      sink.removed(range[0], range[1]);
+    }
+  }
+
+  private boolean hasUnit(int page) {
+    int unit = page / unitPages * unitPages;
+    return present.nextClearBit(unit) >= unit + unitPages;
   }
 
   @Override
@@ -96,21 +125,30 @@ class ScriptedGuest implements Guest {
   }
 
   @Override
-  public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demanded) {
+  public int place(
+      int page, int pages, @Nullable MemorySegment data, long offset, boolean demanded) {
     assertThat(finished).as("placed after the end").isFalse();
-    if (++placements % retryEvery == 0) {
-      return Placement.RETRY;
+    longestRun = Math.max(longestRun, pages);
+    for (int i = 0; i < pages; i++) {
+      if (++placements % retryEvery == 0) {
+        return i; // a part of the run only
+      }
+      place(page + i, data, offset + (long) i * MemoryMap.PAGE_BYTES);
     }
+    unflushed = slowSocket ? 2 : 0;
+    return pages;
+  }
+
+  private void place(int page, @Nullable MemorySegment data, long offset) {
     assertThat(present.get(page)).as("page %d placed twice", page).isFalse();
     byte[] bytes =
         data == null
             ? new byte[MemoryMap.PAGE_BYTES]
             : data.asSlice(offset, MemoryMap.PAGE_BYTES).toArray(ValueLayout.JAVA_BYTE);
-    assertThat(bytes).as("page %d", page).isEqualTo(expected.apply(page));
+    byte[] right = givenBack.get(page) ? new byte[MemoryMap.PAGE_BYTES] : expected.apply(page);
+    assertThat(bytes).as("page %d", page).isEqualTo(right);
     present.set(page);
     placedInOrder.add(page);
-    unflushed = slowSocket ? 2 : 0;
-    return Placement.PLACED;
   }
 
   @Override
@@ -121,7 +159,9 @@ class ScriptedGuest implements Guest {
 
   @Override
   public void finish() {
-    assertThat(present.cardinality()).as("pages at the end").isEqualTo(memory.pages());
+    BitSet known = (BitSet) present.clone();
+    known.or(givenBack);
+    assertThat(known.cardinality()).as("pages at the end").isEqualTo(memory.pages());
     finished = true;
   }
 

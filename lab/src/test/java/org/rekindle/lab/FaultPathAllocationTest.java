@@ -28,7 +28,6 @@ import org.rekindle.linux.UnixSocket;
 import org.rekindle.restore.FaultSink;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.GuestGoneException;
-import org.rekindle.restore.Placement;
 import org.rekindle.restore.Restore;
 import org.rekindle.restore.Strategy;
 
@@ -126,17 +125,18 @@ class FaultPathAllocationTest {
     }
 
     @Override
-    public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demanded)
+    public int place(
+        int page, int pages, @Nullable MemorySegment data, long offset, boolean demanded)
         throws IOException {
       if (placed == WARM_UP_FAULTS) {
         before = threads.getCurrentThreadAllocatedBytes();
       }
-      Placement placement = guest.place(page, data, offset, demanded);
+      int settled = guest.place(page, pages, data, offset, demanded);
       placed++;
       if (placed == WARM_UP_FAULTS + FAULTS) {
         watchedBytes = threads.getCurrentThreadAllocatedBytes() - before;
       }
-      return placement;
+      return settled;
     }
 
     @Override

@@ -12,7 +12,6 @@ import org.rekindle.linux.Poller;
 import org.rekindle.linux.UnixSocket;
 import org.rekindle.restore.FaultSink;
 import org.rekindle.restore.Guest;
-import org.rekindle.restore.Placement;
 
 /*
  * Playing the source
@@ -34,7 +33,7 @@ import org.rekindle.restore.Placement;
  *   before start nothing would be left to discard, so the last page is held back and sent after.
  * - What was not sent before LISTEN is discarded: a transparent huge page may have filled it.
  * - After LISTEN each page is sent exactly once; the destination does ask twice. So there is a
- *   bitmap of sent pages, and place() answers EXISTED for those.
+ *   bitmap of sent pages, and place() counts those as settled.
  * - Loading the devices touches guest memory, so faults come before the package has been taken in.
  *   So nothing here waits: the opening is queued, and pages are served behind it.
  *
@@ -326,7 +325,7 @@ public final class PostcopyGuest implements Guest {
         case REQUEST -> {
           int page = returnPath.firstPage();
           for (int i = 0; i < returnPath.pages(); i++) {
-            sink.fault(page + i, arrivalNs, FaultSink.VCPU_UNKNOWN, false);
+            sink.fault(page + i, 1, arrivalNs, FaultSink.VCPU_UNKNOWN, false);
           }
         }
         case PONG -> {
@@ -352,22 +351,30 @@ public final class PostcopyGuest implements Guest {
   }
 
   @Override
-  public Placement place(int page, @Nullable MemorySegment data, long offset, boolean demand)
+  public int place(int page, int pages, @Nullable MemorySegment data, long offset, boolean demand)
       throws IOException {
-    if (gone || outbox.isClosed()) {
-      return Placement.VANISHED;
+    int settled = 0;
+    while (settled < pages
+        && place(page + settled, data, offset + (long) settled * MemoryMap.PAGE_BYTES, demand)) {
+      settled++;
     }
-    if (sent.get(page)) {
-      return Placement.EXISTED;
+    return settled;
+  }
+
+  /** Places one page; false if there is no room for it. */
+  private boolean place(int page, @Nullable MemorySegment data, long offset, boolean demand)
+      throws IOException {
+    if (gone || outbox.isClosed() || sent.get(page)) {
+      return true;
     }
     if (!started && sent.count() == memory.pages() - 1) {
       hold(page, data, offset);
-      return Placement.PLACED;
+      return true;
     }
     PageWriter writer = !started ? precopy : demand ? demanded : others;
     if (!writer.hasRoom()) {
       flush(); // so that a caller who does nothing but try again gets on
-      return outbox.isClosed() ? Placement.VANISHED : Placement.RETRY;
+      return outbox.isClosed();
     }
     int region = memory.regionOf(page);
     writer.add(region, page - memory.firstPage(region), data, offset);
@@ -375,7 +382,7 @@ public final class PostcopyGuest implements Guest {
     if (writer == others) {
       batchPages++;
     }
-    return Placement.PLACED;
+    return true;
   }
 
   /** Puts a PING behind the pages that were placed since the last one. */

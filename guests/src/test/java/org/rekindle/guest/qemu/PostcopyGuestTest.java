@@ -26,8 +26,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.Region;
 import org.rekindle.linux.UnixSocket;
-import org.rekindle.restore.FaultSink;
-import org.rekindle.restore.Placement;
 
 @Timeout(30)
 class PostcopyGuestTest {
@@ -149,10 +147,10 @@ class PostcopyGuestTest {
       MemorySegment source = arena.allocate(MEMORY.bytes());
       guest.start();
       for (int page = 0; page < 400; page++) {
-        assertThat(guest.place(page, source, page * 4096L, false)).isEqualTo(Placement.PLACED);
+        assertThat(guest.place(page, 1, source, page * 4096L, false)).isEqualTo(1);
       }
       assertThat(guest.ready()).isFalse();
-      guest.place(wanted, source, wanted * 4096L, true);
+      guest.place(wanted, 1, source, wanted * 4096L, true);
       flush(guest);
       while (destination.placedOrder.size() < 401) {
         Thread.onSpinWait();
@@ -171,14 +169,14 @@ class PostcopyGuestTest {
       flush(guest);
       int page = 0;
       while (guest.ready()) {
-        guest.place(page++, null, 0, false);
+        guest.place(page++, 1, null, 0, false);
         assertThat(guest.flush()).isTrue(); // a few bytes: the socket has room for much more
       }
       assertThat(page).isLessThan(10);
       go.countDown();
       while (!guest.ready()) {
         guest.await(1_000_000_000);
-        guest.drainFaults((_, _, _, _) -> {});
+        guest.drainFaults(PageRequests.IGNORED);
       }
       destination.throwIfViolated();
     }
@@ -246,12 +244,12 @@ class PostcopyGuestTest {
   void aPageIsNotSentTwice() throws IOException {
     try (PostcopyDestination destination = destination(WELL_BEHAVED);
         PostcopyGuest guest = guest(destination, 0)) {
-      assertThat(guest.place(3, null, 0, false)).isEqualTo(Placement.PLACED);
-      assertThat(guest.place(3, null, 0, false)).isEqualTo(Placement.EXISTED);
+      assertThat(guest.place(3, 1, null, 0, false)).isEqualTo(1);
+      assertThat(guest.place(3, 1, null, 0, false)).isEqualTo(1);
       guest.start();
-      assertThat(guest.place(3, null, 0, true)).isEqualTo(Placement.EXISTED);
-      assertThat(guest.place(4, null, 0, true)).isEqualTo(Placement.PLACED);
-      assertThat(guest.place(4, null, 0, false)).isEqualTo(Placement.EXISTED);
+      assertThat(guest.place(3, 1, null, 0, true)).isEqualTo(1);
+      assertThat(guest.place(4, 1, null, 0, true)).isEqualTo(1);
+      assertThat(guest.place(4, 1, null, 0, false)).isEqualTo(1);
       assertThatThrownBy(guest::finish).hasMessageContaining("2 of 933 pages");
     }
   }
@@ -269,15 +267,15 @@ class PostcopyGuestTest {
         guest.start();
         int retries = 0;
         for (int page = 0; page < large.pages(); page++) {
-          while (guest.place(page, data, 0, false) == Placement.RETRY) {
+          while (guest.place(page, 1, data, 0, false) == 0) {
             retries++;
             go.countDown();
-            guest.drainFaults((_, _, _, _) -> {});
+            guest.drainFaults(PageRequests.IGNORED);
           }
         }
         assertThat(retries).isPositive();
         guest.finish();
-        while (guest.drainFaults((_, _, _, _) -> {}) && !guest.finished()) {
+        while (guest.drainFaults(PageRequests.IGNORED) && !guest.finished()) {
           guest.flush();
           guest.await(1_000_000_000);
         }
@@ -470,10 +468,10 @@ class PostcopyGuestTest {
 
   private static void place(PostcopyGuest guest, MemorySegment data, int from, int to, int[] faults)
       throws IOException {
-    FaultSink sink = (_, _, _, _) -> faults[0]++;
+    PageRequests sink = _ -> faults[0]++;
     for (int page = from; page < to; page++) {
       guest.drainFaults(sink);
-      guest.place(page, page % 2 == 0 ? data : null, 0, page % 16 == 0);
+      guest.place(page, 1, page % 2 == 0 ? data : null, 0, page % 16 == 0);
       guest.await(0);
       while (!guest.flush()) {
         guest.await(1_000_000);

@@ -42,10 +42,11 @@ final class PostcopyLoop {
       boolean finishing = false;
       while (!guest.finished()) {
         if (!guest.drainFaults(
-            (number, _, _, _) -> {
-              faults.add(number);
-              asked.add(number);
-            })) {
+            (PageRequests)
+                number -> {
+                  faults.add(number);
+                  asked.add(number);
+                })) {
           return false;
         }
         while (!asked.isEmpty()) {
@@ -78,6 +79,6 @@ final class PostcopyLoop {
     if (!zero) {
       MemorySegment.copy(content, at, page, ValueLayout.JAVA_BYTE, 0, ZEROS.length);
     }
-    guest.place(number, zero ? null : page, 0, demanded);
+    guest.place(number, 1, zero ? null : page, 0, demanded);
   }
 }
