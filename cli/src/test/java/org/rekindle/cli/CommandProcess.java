@@ -34,6 +34,9 @@ final class CommandProcess implements AutoCloseable {
   static CommandProcess start(Path directory, List<String> arguments) throws IOException {
     Path err = Files.createTempFile(directory, "err", "");
     List<String> command = new ArrayList<>();
+    // Tests that run in the background (nohup, a CI runner) ignore SIGINT, children inherit that,
+    // and a JVM that starts so keeps ignoring it.
+    command.addAll(List.of("env", "--default-signal=INT"));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "-cp"));
     command.add(
