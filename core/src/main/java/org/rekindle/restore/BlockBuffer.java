@@ -7,15 +7,20 @@ import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
 
 /**
- * A decoded block on its way from a reader thread to the pager, in memory that is allocated once
- * and reused.
+ * A decoded block on its way from a reader thread to the pager: in memory of its own, which is
+ * allocated once and reused, or in a frame that other restores look at as well.
  */
 final class BlockBuffer {
-  /** Memory that this buffer shares with the others of its pool: codecs keep one view of it. */
-  final MemorySegment raw;
+  private final MemorySegment own; // shared with the others of its pool: codecs keep one view of it
+  private final long ownOffset;
+  private final @Nullable DecodedBlocks shared;
+  private int frame = DecodedBlocks.NONE;
+  private boolean filling;
 
-  /** Where its part of {@link #raw} begins. */
-  final long rawOffset;
+  /** Memory that holds the block from {@link #rawOffset} on. */
+  MemorySegment raw;
+
+  long rawOffset;
 
   @Nullable PageStore store;
   int block;
@@ -26,20 +31,79 @@ final class BlockBuffer {
   /** How many of its pages the pager has looked at. */
   int next;
 
-  private BlockBuffer(MemorySegment raw, long rawOffset) {
-    this.raw = raw;
-    this.rawOffset = rawOffset;
+  private BlockBuffer(MemorySegment own, long ownOffset, @Nullable DecodedBlocks shared) {
+    this.own = own;
+    this.ownOffset = ownOffset;
+    this.shared = shared;
+    this.raw = own;
+    this.rawOffset = ownOffset;
   }
 
   /** So many buffers for blocks of up to so many slots. */
-  static BlockBuffer[] pool(int buffers, int slots, Arena arena) {
+  static BlockBuffer[] pool(int buffers, int slots, Arena arena, @Nullable DecodedBlocks shared) {
     long bytes = (long) slots * MemoryMap.PAGE_BYTES;
-    MemorySegment raw = arena.allocate(buffers * bytes, MemoryMap.PAGE_BYTES);
+    MemorySegment own = arena.allocate(buffers * bytes, MemoryMap.PAGE_BYTES);
     BlockBuffer[] pool = new BlockBuffer[buffers];
     for (int i = 0; i < buffers; i++) {
-      pool[i] = new BlockBuffer(raw, i * bytes);
+      pool[i] = new BlockBuffer(own, i * bytes, shared);
     }
     return pool;
+  }
+
+  /** Makes ready for a block to be decoded: into a frame if one is free. */
+  void prepare() {
+    if (shared != null && frame == DecodedBlocks.NONE) {
+      frame = shared.claim();
+      if (frame != DecodedBlocks.NONE) {
+        filling = true;
+        raw = shared.memory();
+        rawOffset = shared.offset(frame);
+      }
+    }
+  }
+
+  /** The block has been decoded. */
+  void decoded(PageStore ofStore, int thisBlock) {
+    hold(ofStore, thisBlock);
+    if (shared != null && filling) {
+      filling = false;
+      shared.publish(frame, shared.key(ofStore, thisBlock));
+    }
+  }
+
+  /** Shows a block that another restore has decoded; false if there is none any more. */
+  boolean show(PageStore ofStore, int thisBlock) {
+    if (shared == null) {
+      return false;
+    }
+    frame = shared.pin(shared.key(ofStore, thisBlock));
+    if (frame == DecodedBlocks.NONE) {
+      return false;
+    }
+    raw = shared.memory();
+    rawOffset = shared.offset(frame);
+    hold(ofStore, thisBlock);
+    return true;
+  }
+
+  private void hold(PageStore ofStore, int thisBlock) {
+    store = ofStore;
+    block = thisBlock;
+    next = 0;
+  }
+
+  /** The block is no longer needed, or was not decoded after {@link #prepare}. */
+  void release() {
+    if (shared != null && filling) {
+      shared.abandon(frame);
+    } else if (shared != null && frame != DecodedBlocks.NONE) {
+      shared.unpin(frame);
+    }
+    filling = false;
+    frame = DecodedBlocks.NONE;
+    raw = own;
+    rawOffset = ownOffset;
+    store = null;
   }
 
   PageStore store() {

@@ -24,10 +24,16 @@ final class BlockIo implements AutoCloseable {
   private final IdentityHashMap<PageStore, StoreFile> files;
   private final IdentityHashMap<PageStore, PageStore.Decoder> decoders = new IdentityHashMap<>();
   private final Meter meter;
+  private final @Nullable DecodedBlocks shared;
 
-  BlockIo(IdentityHashMap<PageStore, StoreFile> files, Meter meter) {
+  /**
+   * @param shared what other restores have decoded, if there are any
+   */
+  BlockIo(
+      IdentityHashMap<PageStore, StoreFile> files, Meter meter, @Nullable DecodedBlocks shared) {
     this.files = files;
     this.meter = meter;
+    this.shared = shared;
     files.keySet().forEach(store -> decoders.put(store, store.newDecoder()));
   }
 
@@ -55,25 +61,45 @@ final class BlockIo implements AutoCloseable {
   /** Reads and decodes one block if it is in the page cache; a raw one without a detour. */
   boolean fetchIfCached(PageStore store, int block, MemorySegment staging, BlockBuffer into)
       throws IOException {
-    boolean raw = store.isRaw(block);
-    MemorySegment stored = raw ? into.raw : staging;
-    long at = raw ? into.rawOffset : 0;
-    int bytes = store.storedBytes(block);
-    int read = file(store).readCached(store.offset(block), stored, at, bytes);
-    if (read == StoreFile.NOT_CACHED) {
-      return false;
+    into.prepare();
+    boolean fetched = false;
+    try {
+      boolean raw = store.isRaw(block);
+      MemorySegment stored = raw ? into.raw : staging;
+      long at = raw ? into.rawOffset : 0;
+      int bytes = store.storedBytes(block);
+      int read = file(store).readCached(store.offset(block), stored, at, bytes);
+      if (read != StoreFile.NOT_CACHED) {
+        check(store, store.offset(block), bytes, read);
+        decode(store, block, stored, at, into);
+        fetched = true;
+      }
+    } finally {
+      if (!fetched) {
+        into.release();
+      }
     }
-    check(store, store.offset(block), bytes, read);
-    decode(store, block, stored, at, into);
-    return true;
+    return fetched;
+  }
+
+  /** Whether another restore had decoded this block a moment ago. */
+  boolean isShared(PageStore store, int block) {
+    return shared != null && shared.has(shared.key(store, block));
   }
 
   void decode(PageStore store, int block, MemorySegment stored, long offset, BlockBuffer into)
       throws IOException {
-    decoder(store).decode(block, stored, offset, into.raw, into.rawOffset);
-    into.store = store;
-    into.block = block;
-    into.next = 0;
+    into.prepare();
+    boolean decoded = false;
+    try {
+      decoder(store).decode(block, stored, offset, into.raw, into.rawOffset);
+      into.decoded(store, block);
+      decoded = true;
+    } finally {
+      if (!decoded) {
+        into.release();
+      }
+    }
   }
 
   private void check(PageStore store, long offset, long expected, int read) throws IOException {

@@ -17,6 +17,7 @@ final class BlockStream implements Runnable, AutoCloseable {
   private final ClaimBitmap claims;
   private final ExtentReader reader;
   private final BlockIo io;
+  private final @Nullable DecodedBlocks shared;
   private final Runnable wakePager;
   private final SpscRing<BlockBuffer> free;
   private final SpscRing<BlockBuffer> ready;
@@ -24,6 +25,9 @@ final class BlockStream implements Runnable, AutoCloseable {
   private volatile boolean exhausted;
   private volatile @Nullable Throwable failure;
   private @Nullable Thread decoder;
+
+  /** Entries of the sequence before this one have been decoded or were not needed. */
+  private volatile int decodedUpTo;
 
   /**
    * @param readIo for the reading thread
@@ -35,17 +39,19 @@ final class BlockStream implements Runnable, AutoCloseable {
       BlockIo readIo,
       BlockIo decodeIo,
       Arena arena,
-      int buffers,
+      BlockBuffer[] buffers,
+      @Nullable DecodedBlocks shared,
       Runnable wakePager)
       throws IOException {
     this.sequence = sequence;
     this.claims = claims;
-    this.reader = new ExtentReader(sequence, claims, readIo, arena);
+    this.shared = shared;
+    this.reader = new ExtentReader(sequence, claims, readIo, arena, shared);
     this.io = decodeIo;
     this.wakePager = wakePager;
-    this.free = new SpscRing<>(buffers);
-    this.ready = new SpscRing<>(buffers);
-    for (BlockBuffer buffer : BlockBuffer.pool(buffers, sequence.maxSlots(), arena)) {
+    this.free = new SpscRing<>(buffers.length);
+    this.ready = new SpscRing<>(buffers.length);
+    for (BlockBuffer buffer : buffers) {
       free.offer(buffer);
     }
   }
@@ -80,11 +86,29 @@ final class BlockStream implements Runnable, AutoCloseable {
         if (buffer == null) {
           return;
         }
-        io.decode(store, block, extent.staging, store.offset(block) - extent.begin, buffer);
+        decode(extent, block, buffer);
         buffer.sequenceIndex = i;
         ready.offer(buffer);
         wakePager.run();
       }
+      endTurn(i);
+      decodedUpTo = i + 1;
+    }
+  }
+
+  private void decode(Extent extent, int block, BlockBuffer into) throws IOException {
+    PageStore store = extent.store();
+    if (extent.begin != Extent.NOT_READ) {
+      io.decode(store, block, extent.staging, store.offset(block) - extent.begin, into);
+    } else if (!into.show(store, block)) {
+      io.readBlock(store, block, extent.staging); // replaced in between
+      io.decode(store, block, extent.staging, 0, into);
+    }
+  }
+
+  private void endTurn(int index) {
+    if (shared != null) {
+      shared.turns().end(shared.key(sequence.store(index), sequence.block(index)));
     }
   }
 
@@ -104,7 +128,7 @@ final class BlockStream implements Runnable, AutoCloseable {
 
   /** Pager: gives a buffer back. */
   void release(BlockBuffer buffer) {
-    buffer.store = null;
+    buffer.release();
     free.offer(buffer);
     LockSupport.unpark(decoder);
   }
@@ -142,6 +166,9 @@ final class BlockStream implements Runnable, AutoCloseable {
     if (running != null) {
       LockSupport.unpark(running);
       BlockIo.join(running);
+    }
+    for (int i = decodedUpTo; i < reader.position(); i++) {
+      endTurn(i); // what others wait for will not come from here
     }
   }
 }

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
+import org.rekindle.image.PageStore;
 
 /**
  * Reads single blocks that the guest waits for and that are not in the page cache, so that the
@@ -54,8 +55,12 @@ final class DemandReader implements Runnable, AutoCloseable {
   }
 
   private void read(BlockBuffer request) throws IOException {
-    io.readBlock(request.store(), request.block, staging);
-    io.decode(request.store(), request.block, staging, 0, request);
+    PageStore store = request.store();
+    int block = request.block;
+    if (!request.show(store, block)) {
+      io.readBlock(store, block, staging);
+      io.decode(store, block, staging, 0, request);
+    }
     done.offer(request);
     wakePager.run();
   }

@@ -17,8 +17,13 @@ final class Extent {
 
   int next;
 
-  /** Offset in the file of the first byte of {@link #staging}. */
+  /**
+   * Offset in the file of the first byte of {@link #staging}; {@link #NOT_READ} if other restores
+   * had the blocks.
+   */
   long begin;
+
+  static final long NOT_READ = -1;
 
   Extent(MemorySegment staging) {
     this.staging = staging;

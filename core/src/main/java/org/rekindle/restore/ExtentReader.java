@@ -44,6 +44,7 @@ final class ExtentReader implements Runnable {
   private final FetchSequence sequence;
   private final ClaimBitmap claims;
   private final BlockIo io;
+  private final @Nullable DecodedBlocks shared;
   private final SpscRing<Extent> free = new SpscRing<>(EXTENTS);
   private final SpscRing<Extent> read = new SpscRing<>(EXTENTS);
   private @Nullable Thread reader;
@@ -56,8 +57,14 @@ final class ExtentReader implements Runnable {
   private volatile boolean exhausted;
   private volatile @Nullable Throwable failure;
 
-  ExtentReader(FetchSequence sequence, ClaimBitmap claims, BlockIo io, Arena arena)
+  ExtentReader(
+      FetchSequence sequence,
+      ClaimBitmap claims,
+      BlockIo io,
+      Arena arena,
+      @Nullable DecodedBlocks shared)
       throws IOException {
+    this.shared = shared;
     this.sequence = sequence;
     this.claims = claims;
     this.io = io;
@@ -103,6 +110,10 @@ final class ExtentReader implements Runnable {
   private int readExtent(int first, Extent extent) throws IOException {
     PageStore store = sequence.store(first);
     int block = sequence.block(first);
+    if (shared != null && !isShared(first)) {
+      shared.turns().await(key(shared, first)); // rather than read it as well
+    }
+    boolean isShared = isShared(first);
     long begin = store.offset(block) & -ALIGNMENT;
     long end = store.offset(block) + store.storedBytes(block);
     int next = first + 1;
@@ -112,18 +123,41 @@ final class ExtentReader implements Runnable {
       if (offset < end || offset - end > GAP_BYTES || blockEnd - begin > EXTENT_BYTES) {
         break;
       }
+      if (isShared != isShared(i) || isTaken(i)) {
+        break;
+      }
       if (!claims.covers(store, sequence.block(i))) {
         end = blockEnd;
         next = i + 1;
       }
     }
+    if (shared != null && !isShared) {
+      for (int i = first; i < next; i++) {
+        shared.turns().take(key(shared, i));
+      }
+    }
     position = next; // before the read: a fault on these blocks joins it
-    io.readExtent(store, begin, end, extent.staging);
+    if (!isShared) {
+      io.readExtent(store, begin, end, extent.staging);
+    }
     extent.store = store;
     extent.first = first;
     extent.next = next;
-    extent.begin = begin;
+    extent.begin = isShared ? Extent.NOT_READ : begin;
     return next;
+  }
+
+  /** Whether another restore has decoded this entry. */
+  private boolean isShared(int index) {
+    return io.isShared(sequence.store(index), sequence.block(index));
+  }
+
+  private boolean isTaken(int index) {
+    return shared != null && shared.turns().isTaken(key(shared, index));
+  }
+
+  private int key(DecodedBlocks blocks, int index) {
+    return blocks.key(sequence.store(index), sequence.block(index));
   }
 
   private @Nullable Extent takeFree() {

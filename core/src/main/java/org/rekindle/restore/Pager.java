@@ -32,7 +32,7 @@ final class Pager implements FaultSink {
   /**
    * Demand reads that may be under way: more than any guest on these machines has waiting threads.
    */
-  private static final int DEMAND_BUFFERS = 32;
+  static final int DEMAND_BUFFERS = 32;
 
   private final Guest guest;
   private final PageStore base;
@@ -79,6 +79,7 @@ final class Pager implements FaultSink {
       BlockStream stream,
       DemandReader[] readers,
       BlockIo io,
+      BlockBuffer[] demandBuffers,
       Arena arena,
       int streamBuffers,
       Tally tally) {
@@ -94,10 +95,9 @@ final class Pager implements FaultSink {
     this.removed = new BitSet(guest.memory().pages());
     this.arrived = new BufferQueue(streamBuffers);
     PageStore hot = plan.hot();
-    int slots = Math.max(base.maxSlots(), hot == null ? 0 : hot.maxSlots());
     int stored = Math.max(base.maxStoredBytes(), hot == null ? 0 : hot.maxStoredBytes());
-    for (BlockBuffer buffer : BlockBuffer.pool(DEMAND_BUFFERS, slots, arena)) {
-      demandBuffers.add(buffer);
+    for (BlockBuffer buffer : demandBuffers) {
+      this.demandBuffers.add(buffer);
     }
     this.staging = arena.allocate(Math.max(stored, 1), MemoryMap.PAGE_BYTES);
   }
@@ -225,7 +225,8 @@ final class Pager implements FaultSink {
       place(page, decoded.raw, decoded.offsetOf(page), Cause.DEMAND);
       return true;
     }
-    if (!streamIsPaced() && stream.bringsSoon(store, block)) {
+    boolean isShared = io.isShared(store, block);
+    if (!isShared && !streamIsPaced() && stream.bringsSoon(store, block)) {
       return true;
     }
     if (requested.find(store, block) != null) {
@@ -235,7 +236,8 @@ final class Pager implements FaultSink {
     if (buffer == null) {
       return false;
     }
-    if (io.fetchIfCached(store, block, staging, buffer)) {
+    if ((isShared && buffer.show(store, block))
+        || io.fetchIfCached(store, block, staging, buffer)) {
       arrivedOnDemand(buffer);
     } else {
       buffer.store = store;
@@ -286,7 +288,7 @@ final class Pager implements FaultSink {
   }
 
   private void release(BlockBuffer buffer) {
-    buffer.store = null;
+    buffer.release();
     demandBuffers.add(buffer);
   }
 

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.IdentityHashMap;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
 import org.rekindle.image.PageStore;
 import org.rekindle.linux.StoreFile;
@@ -35,13 +36,20 @@ public final class Restore {
   private final Image image;
   private final Guest guest;
   private final Plan plan;
+  private final @Nullable DecodedBlocks shared;
   private final Tally tally = new Tally();
   private volatile boolean cancelled;
 
+  /** A restore by itself. */
+  public Restore(Image image, Guest guest, Plan plan) {
+    this(image, guest, plan, null);
+  }
+
   /**
+   * @param shared what other restores have read and decoded of the same image
    * @throws IllegalArgumentException if image and guest have different memory
    */
-  public Restore(Image image, Guest guest, Plan plan) {
+  public Restore(Image image, Guest guest, Plan plan, @Nullable DecodedBlocks shared) {
     if (!image.memory().equals(guest.memory())) {
       throw new IllegalArgumentException(
           "the image's memory is " + image.memory() + ", the guest's " + guest.memory());
@@ -49,6 +57,7 @@ public final class Restore {
     this.image = image;
     this.guest = guest;
     this.plan = plan;
+    this.shared = shared;
   }
 
   /** Pages placed so far; for any thread. */
@@ -92,21 +101,24 @@ public final class Restore {
           plan.fill() instanceof Plan.Fill.None
               ? BlockSequence.none(image.base())
               : BlockSequence.all(image.base());
+      FetchSequence sequence = new FetchSequence(plan.prefetch(), fill);
       BlockStream stream =
           new BlockStream(
-              new FetchSequence(plan.prefetch(), fill),
+              sequence,
               claims,
-              closing.add(new BlockIo(files, meter)),
-              closing.add(new BlockIo(files, meter)),
+              closing.add(new BlockIo(files, meter, shared)),
+              closing.add(new BlockIo(files, meter, shared)),
               arena,
-              STREAM_BUFFERS,
+              buffers(STREAM_BUFFERS, sequence.maxSlots(), arena, closing),
+              shared,
               guest::wake);
       DemandReader[] readers = new DemandReader[DEMAND_READERS];
       int stored = Math.max(image.base().maxStoredBytes(), hot == null ? 1 : hot.maxStoredBytes());
       for (int i = 0; i < readers.length; i++) {
-        BlockIo io = closing.add(new BlockIo(files, meter));
+        BlockIo io = closing.add(new BlockIo(files, meter, shared));
         readers[i] = new DemandReader(io, arena, stored, DEMAND_DEPTH, guest::wake);
       }
+      int slots = Math.max(image.base().maxSlots(), hot == null ? 0 : hot.maxSlots());
       Pager pager =
           new Pager(
               guest,
@@ -115,7 +127,8 @@ public final class Restore {
               claims,
               stream,
               readers,
-              closing.add(new BlockIo(files, meter)),
+              closing.add(new BlockIo(files, meter, shared)),
+              buffers(Pager.DEMAND_BUFFERS, slots, arena, closing),
               arena,
               STREAM_BUFFERS,
               tally);
@@ -136,6 +149,17 @@ public final class Restore {
           meter.bytes.sum(),
           meter.reads.sum());
     }
+  }
+
+  /** Buffers that hold no shared frame any more once the restore has ended, however it does. */
+  private BlockBuffer[] buffers(int count, int slots, Arena arena, Closing closing) {
+    BlockBuffer[] buffers = BlockBuffer.pool(count, slots, arena, shared);
+    closing.add(() -> {
+      for (BlockBuffer buffer : buffers) {
+        buffer.release();
+      }
+    });
+    return buffers;
   }
 
   private void drive(Pager pager, long atMostRunningNs) throws IOException {
