@@ -11,7 +11,7 @@ import java.nio.file.Path;
  * system call answers with EBADF: a late call fails, it never reaches a stranger's file. A call
  * that runs at the same moment as close could; owners close after their threads have left.
  */
-final class Descriptor implements AutoCloseable {
+public final class Descriptor implements AutoCloseable {
   private static final VarHandle FD;
 
   static {
@@ -49,7 +49,8 @@ final class Descriptor implements AutoCloseable {
     return new Descriptor(fd);
   }
 
-  int fd() {
+  /** The number; -1 once closed. */
+  public int fd() {
     return fd;
   }
 

@@ -12,11 +12,16 @@ public final class Errno {
   public static final int ENOMEM = 12;
   public static final int EACCES = 13;
   public static final int EFAULT = 14;
+  public static final int EBUSY = 16;
   public static final int EEXIST = 17;
   public static final int EINVAL = 22;
+  public static final int EMFILE = 24;
   public static final int ENOSPC = 28;
   public static final int EPIPE = 32;
+  public static final int ENOPROTOOPT = 92;
   public static final int EOPNOTSUPP = 95;
+  public static final int EADDRINUSE = 98;
+  public static final int ECONNABORTED = 103;
   public static final int ECONNRESET = 104;
   public static final int ECONNREFUSED = 111;
 
@@ -35,11 +40,16 @@ public final class Errno {
       case ENOMEM -> "out of memory (ENOMEM)";
       case EACCES -> "permission denied (EACCES)";
       case EFAULT -> "bad address (EFAULT)";
+      case EBUSY -> "in use by somebody else (EBUSY)";
       case EEXIST -> "exists already (EEXIST)";
       case EINVAL -> "invalid argument (EINVAL)";
+      case EMFILE -> "too many open files; raise the limit (ulimit -n) (EMFILE)";
       case ENOSPC -> "no space left on device (ENOSPC)";
       case EPIPE -> "peer closed the connection (EPIPE)";
+      case ENOPROTOOPT -> "unknown socket option (ENOPROTOOPT)";
       case EOPNOTSUPP -> "not supported (EOPNOTSUPP)";
+      case EADDRINUSE -> "address in use (EADDRINUSE)";
+      case ECONNABORTED -> "connection aborted (ECONNABORTED)";
       case ECONNRESET -> "connection reset by peer (ECONNRESET)";
       case ECONNREFUSED -> "nobody is listening (ECONNREFUSED)";
       default -> "error number " + errno;

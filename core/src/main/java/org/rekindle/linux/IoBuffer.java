@@ -31,7 +31,8 @@ public final class IoBuffer {
       throw new LinuxException("allocate " + bytes + " bytes", (int) -mapping);
     }
     long aligned = (mapping + HUGE_PAGE_BYTES - 1) & -HUGE_PAGE_BYTES;
-    Libc.madvise(aligned, mapping + mapped - aligned, Abi.MADV_HUGEPAGE); // advice: may be refused
+    // SAFETY: the end of the mapping, which nobody else knows yet. Advice: it may be refused.
+    Libc.madvise(aligned, mapping + mapped - aligned, Abi.MADV_HUGEPAGE);
     // SAFETY: aligned + bytes lies within the mapping, which is unmapped only when the arena
     // closes.
     MemorySegment segment =

@@ -64,6 +64,18 @@ final class Libc {
   private static final MemorySegment SETSOCKOPT = function("setsockopt");
   private static final MemorySegment SEND = function("send");
   private static final MemorySegment RECV = function("recv");
+  private static final MemorySegment BIND = function("bind");
+  private static final MemorySegment LISTEN = function("listen");
+  private static final MemorySegment ACCEPT4 = function("accept4");
+  private static final MemorySegment FCHMOD = function("fchmod");
+  private static final MemorySegment FTRUNCATE = function("ftruncate");
+  private static final MemorySegment FCNTL = function("fcntl");
+  private static final MemorySegment GETSOCKOPT = function("getsockopt");
+  private static final MemorySegment SENDMSG = function("sendmsg");
+  private static final MemorySegment RECVMSG = function("recvmsg");
+  private static final MemorySegment IOCTL = function("ioctl");
+  private static final MemorySegment MEMFD_CREATE = function("memfd_create");
+  private static final MemorySegment SYSCALL = function("syscall");
   private static final MemorySegment EVENTFD = function("eventfd");
   private static final MemorySegment READ = function("read");
   private static final MemorySegment WRITE = function("write");
@@ -145,6 +157,72 @@ final class Libc {
     return call(RECV, fd, into, bytes, flags, 0, 0);
   }
 
+  static int bind(int fd, long sockaddr, int bytes) {
+    return callInt(BIND, fd, sockaddr, bytes, 0, 0, 0);
+  }
+
+  static int listen(int fd, int backlog) {
+    return callInt(LISTEN, fd, backlog, 0, 0, 0, 0);
+  }
+
+  /** accept4 without the peer's address. */
+  static int accept4(int fd, int flags) {
+    return callInt(ACCEPT4, fd, 0, 0, flags, 0, 0);
+  }
+
+  static int fchmod(int fd, int mode) {
+    return callInt(FCHMOD, fd, mode, 0, 0, 0, 0);
+  }
+
+  static int ftruncate(int fd, long bytes) {
+    return callInt(FTRUNCATE, fd, bytes, 0, 0, 0, 0);
+  }
+
+  static int fcntl(int fd, int command, int value) {
+    return callInt(FCNTL, fd, command, value, 0, 0, 0);
+  }
+
+  /** getsockopt for an option whose value has at most {@code bytes}. */
+  static int getsockopt(int fd, int level, int option, long into, int bytes) {
+    return callInt(GETSOCKOPT, fd, level, option, into, Area.current().word(bytes), 0);
+  }
+
+  static long sendmsg(int fd, long msghdr, int flags) {
+    return call(SENDMSG, fd, msghdr, flags, 0, 0, 0);
+  }
+
+  static long recvmsg(int fd, long msghdr, int flags) {
+    return call(RECVMSG, fd, msghdr, flags, 0, 0, 0);
+  }
+
+  /** ioctl whose argument is a pointer or a number. */
+  static int ioctl(int fd, long request, long argument) {
+    return callInt(IOCTL, fd, request, argument, 0, 0, 0);
+  }
+
+  static int memfdCreate(long name, int flags) {
+    return callInt(MEMFD_CREATE, name, flags, 0, 0, 0, 0);
+  }
+
+  /** userfaultfd, for which the C library has no function. */
+  static int userfaultfd(int flags) {
+    return callInt(SYSCALL, Abi.SYS_USERFAULTFD, flags, 0, 0, 0, 0);
+  }
+
+  /** pidfd_open, for which the C library has a function since glibc 2.36 only. */
+  static int pidfdOpen(int pid) {
+    return callInt(SYSCALL, Abi.SYS_PIDFD_OPEN, pid, 0, 0, 0, 0);
+  }
+
+  /** pidfd_send_signal without any more about the signal. */
+  static int pidfdSendSignal(int pidfd, int signal) {
+    return callInt(SYSCALL, Abi.SYS_PIDFD_SEND_SIGNAL, pidfd, signal, 0, 0, 0);
+  }
+
+  static long read(int fd, long into, long bytes) {
+    return call(READ, fd, into, bytes, 0, 0, 0);
+  }
+
   static int eventfd(int initial, int flags) {
     return callInt(EVENTFD, initial, flags, 0, 0, 0, 0);
   }
@@ -196,7 +274,7 @@ final class Libc {
         .find(name)
         .orElseThrow(() ->
             new UnsupportedOperationException(
-                "the C library lacks " + name + "; Rekindle needs glibc 2.26 or later"));
+                "the C library lacks " + name + "; Rekindle needs glibc 2.27 or later"));
   }
 
   private static long call(MemorySegment function, long a, long b, long c, long d, long e, long f) {

@@ -124,6 +124,24 @@ public final class Poller implements AutoCloseable {
     }
   }
 
+  /** What is the matter with one descriptor now: its POLLIN, POLLHUP and the like. */
+  static int events(int fd) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment row = arena.allocate(Abi.POLLFD_BYTES, 8);
+      row.set(JAVA_INT, Abi.POLLFD_FD, fd);
+      row.set(JAVA_SHORT, Abi.POLLFD_EVENTS, Abi.POLLIN);
+      int ready;
+      do {
+        // SAFETY: a table of one row, alive until the arena is closed.
+        ready = Libc.ppoll(row.address(), 1, 0);
+      } while (ready == -Errno.EINTR);
+      if (ready < 0) {
+        throw new LinuxException("poll descriptor " + fd, -ready);
+      }
+      return row.get(JAVA_SHORT, Abi.POLLFD_REVENTS);
+    }
+  }
+
   /** Whether the last {@link #poll} found something to read, the end of the stream, or an error. */
   public boolean readable(int index) {
     return (table.get(JAVA_SHORT, row(index) + Abi.POLLFD_REVENTS) & READABLE) != 0;

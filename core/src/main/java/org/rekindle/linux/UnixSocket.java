@@ -1,14 +1,11 @@
 package org.rekindle.linux;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
-
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * A connected Unix stream socket in non-blocking mode, without the locks and copies of a channel.
@@ -23,16 +20,13 @@ public final class UnixSocket implements AutoCloseable {
   /** The peer has closed the connection. */
   public static final int CLOSED = -2;
 
-  /** What fits into {@code sun_path} beside the final NUL (unix(7)). */
-  private static final int PATH_BYTES = Abi.SOCKADDR_UN_BYTES - Abi.SOCKADDR_UN_PATH - 1;
-
   /** The most that one call moves (read(2), NOTES); keeps results within an int. */
   private static final long CALL_BYTES = 0x7ffff000;
 
   private final Descriptor socket;
   private final Path path;
 
-  private UnixSocket(Descriptor socket, Path path) {
+  UnixSocket(Descriptor socket, Path path) {
     this.socket = socket;
     this.path = path;
   }
@@ -45,38 +39,14 @@ public final class UnixSocket implements AutoCloseable {
    *     listener's queue is full (EAGAIN)
    */
   public static UnixSocket connect(Path path) throws IOException {
-    byte[] name = path.toString().getBytes(StandardCharsets.UTF_8);
-    if (name.length == 0 || name.length > PATH_BYTES) {
-      throw new IOException(
-          "a Unix socket's path has 1 to %d bytes, this one %d: %s; use a shorter directory"
-              .formatted(PATH_BYTES, name.length, path));
-    }
-    int fd = Libc.socket(Abi.AF_UNIX, Abi.SOCK_STREAM | Abi.SOCK_NONBLOCK | Abi.SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-      throw new LinuxException("make a socket for " + path, -fd);
-    }
-    Descriptor socket = new Descriptor(fd);
-    int result = connect(fd, name);
+    UnixAddress address = new UnixAddress(path);
+    Descriptor socket = address.socket();
+    int result = address.connect(socket);
     if (result < 0) {
       socket.close();
       throw new LinuxException("connect to " + path, -result);
     }
     return new UnixSocket(socket, path);
-  }
-
-  private static int connect(int fd, byte[] name) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment address = arena.allocate(Abi.SOCKADDR_UN_BYTES, 2);
-      address.set(JAVA_SHORT, Abi.SOCKADDR_UN_FAMILY, (short) Abi.AF_UNIX);
-      MemorySegment.copy(name, 0, address, JAVA_BYTE, Abi.SOCKADDR_UN_PATH, name.length);
-      int result;
-      do {
-        // SAFETY: a sockaddr_un of that size, alive until the arena is closed, its path ended by
-        // the zeros that a fresh allocation has.
-        result = Libc.connect(fd, address.address(), Abi.SOCKADDR_UN_BYTES);
-      } while (result == -Errno.EINTR);
-      return result;
-    }
   }
 
   /** The descriptor, for a {@link Poller}; -1 once closed. */
@@ -145,6 +115,89 @@ public final class UnixSocket implements AutoCloseable {
       return CLOSED;
     }
     return received > 0 ? (int) received : outcome("receive from ", (int) -received);
+  }
+
+  /**
+   * What came with one message.
+   *
+   * @param bytes how many, or {@link #WOULD_BLOCK} or {@link #CLOSED}
+   * @param descriptors the receiver's to close
+   * @param refused whether more descriptors came than were wanted, or than this process may open:
+   *     all of them have been closed
+   */
+  public record Message(int bytes, List<Descriptor> descriptors, boolean refused) {}
+
+  /**
+   * Receives up to {@code bytes}, and the descriptors that were sent with them (SCM_RIGHTS,
+   * unix(7)); they are closed on exec.
+   *
+   * @param into native memory
+   * @param mostDescriptors more than these are refused, all together
+   */
+  public Message receiveMessage(MemorySegment into, long offset, long bytes, int mostDescriptors)
+      throws IOException {
+    long address = Libc.addressOf(into, offset, bytes, true);
+    try (SocketMessage message = new SocketMessage(address, bytes, SocketMessage.MOST)) {
+      int received = message.receive(fd());
+      if (received < 0) {
+        return new Message(outcome("receive from ", -received), List.of(), false);
+      }
+      List<Descriptor> descriptors = message.descriptors();
+      boolean refused = message.truncated() || descriptors.size() > mostDescriptors;
+      if (refused) {
+        descriptors.forEach(Descriptor::close);
+      }
+      return new Message(
+          received == 0 && bytes > 0 ? CLOSED : received,
+          refused ? List.of() : descriptors,
+          refused);
+    } finally {
+      Reference.reachabilityFence(into);
+    }
+  }
+
+  /**
+   * Sends some of the bytes, and copies of the descriptors with the first of them.
+   *
+   * @param from native memory
+   * @param bytes at least one: descriptors do not travel alone
+   * @param descriptors at most 253; they stay the sender's to close
+   * @return how many bytes (at least one), or {@link #WOULD_BLOCK} or {@link #CLOSED}; the
+   *     descriptors went if any byte did
+   */
+  public int send(MemorySegment from, long offset, long bytes, int... descriptors)
+      throws IOException {
+    if (bytes <= 0) {
+      throw new IllegalArgumentException("descriptors need a byte to travel with");
+    }
+    long address = Libc.addressOf(from, offset, bytes, false);
+    try (SocketMessage message = new SocketMessage(address, bytes, descriptors.length)) {
+      int sent = message.send(fd(), descriptors);
+      return sent >= 0 ? sent : outcome("send to ", -sent);
+    } finally {
+      Reference.reachabilityFence(from);
+    }
+  }
+
+  /**
+   * Whether the peer's end is closed altogether: the peer has died, or has let go of the
+   * connection. What it sent before may still be here to be received.
+   */
+  public boolean hungUp() throws IOException {
+    return (Poller.events(fd()) & Abi.POLLHUP) != 0;
+  }
+
+  /** Who connected to us, as the kernel saw it then. */
+  public PeerCredentials peerCredentials() throws IOException {
+    return PeerCredentials.of(fd());
+  }
+
+  /**
+   * The process that connected to us; empty if it has ended, or runs where we see no processes.
+   * Unlike its number it cannot come to mean another.
+   */
+  public Optional<PidFd> peerProcess() throws IOException {
+    return PidFd.ofPeer(this);
   }
 
   private int outcome(String operation, int errno) throws LinuxException {

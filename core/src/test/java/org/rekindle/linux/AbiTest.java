@@ -25,12 +25,17 @@ class AbiTest {
       #include <errno.h>
       #include <fcntl.h>
       #include <linux/magic.h>
+      #include <linux/memfd.h>
+      #include <linux/mman.h>
+      #include <linux/userfaultfd.h>
       #include <poll.h>
       #include <stddef.h>
       #include <stdio.h>
       #include <sys/eventfd.h>
       #include <sys/mman.h>
+      #include <sys/ioctl.h>
       #include <sys/socket.h>
+      #include <sys/syscall.h>
       #include <sys/uio.h>
       #include <sys/un.h>
       #include <sys/vfs.h>
@@ -40,6 +45,56 @@ class AbiTest {
   /** Fields of Abi that are no C names, and the C expressions that they stand for. */
   private static final Map<String, String> LAYOUTS =
       Map.ofEntries(
+          Map.entry("SYS_USERFAULTFD", "SYS_userfaultfd"),
+          Map.entry("SYS_PIDFD_OPEN", "SYS_pidfd_open"),
+          Map.entry("SYS_PIDFD_SEND_SIGNAL", "SYS_pidfd_send_signal"),
+          // Headers of kernels before 6.5 lack it.
+          Map.entry("SO_PEERPIDFD", "77"),
+          Map.entry("UFFDIO_ZEROPAGE_NUMBER", "_UFFDIO_ZEROPAGE"),
+          Map.entry("UFFDIO_API_BYTES", "sizeof(struct uffdio_api)"),
+          Map.entry("UFFDIO_API_FEATURES", "offsetof(struct uffdio_api, features)"),
+          Map.entry("UFFDIO_API_IOCTLS", "offsetof(struct uffdio_api, ioctls)"),
+          Map.entry("UFFDIO_RANGE_BYTES", "sizeof(struct uffdio_range)"),
+          Map.entry("UFFDIO_RANGE_LEN", "offsetof(struct uffdio_range, len)"),
+          Map.entry("UFFDIO_REGISTER_MODE", "offsetof(struct uffdio_register, mode)"),
+          Map.entry("UFFDIO_REGISTER_IOCTLS", "offsetof(struct uffdio_register, ioctls)"),
+          Map.entry("UFFDIO_WRITEPROTECT_MODE", "offsetof(struct uffdio_writeprotect, mode)"),
+          Map.entry("UFFDIO_COPY_BYTES", "sizeof(struct uffdio_copy)"),
+          Map.entry("UFFDIO_COPY_SRC", "offsetof(struct uffdio_copy, src)"),
+          Map.entry("UFFDIO_COPY_LEN", "offsetof(struct uffdio_copy, len)"),
+          Map.entry("UFFDIO_COPY_MODE", "offsetof(struct uffdio_copy, mode)"),
+          Map.entry("UFFDIO_COPY_COPY", "offsetof(struct uffdio_copy, copy)"),
+          Map.entry("UFFDIO_ZEROPAGE_MODE", "offsetof(struct uffdio_zeropage, mode)"),
+          Map.entry("UFFDIO_ZEROPAGE_ZEROPAGE", "offsetof(struct uffdio_zeropage, zeropage)"),
+          Map.entry("UFFDIO_CONTINUE_MODE", "offsetof(struct uffdio_continue, mode)"),
+          Map.entry("UFFDIO_CONTINUE_MAPPED", "offsetof(struct uffdio_continue, mapped)"),
+          Map.entry("UFFD_MSG_BYTES", "sizeof(struct uffd_msg)"),
+          Map.entry("UFFD_MSG_EVENT", "offsetof(struct uffd_msg, event)"),
+          Map.entry("UFFD_MSG_PAGEFAULT_FLAGS", "offsetof(struct uffd_msg, arg.pagefault.flags)"),
+          Map.entry(
+              "UFFD_MSG_PAGEFAULT_ADDRESS", "offsetof(struct uffd_msg, arg.pagefault.address)"),
+          Map.entry(
+              "UFFD_MSG_PAGEFAULT_PTID", "offsetof(struct uffd_msg, arg.pagefault.feat.ptid)"),
+          Map.entry("UFFD_MSG_FORK_UFD", "offsetof(struct uffd_msg, arg.fork.ufd)"),
+          Map.entry("UFFD_MSG_REMAP_FROM", "offsetof(struct uffd_msg, arg.remap.from)"),
+          Map.entry("UFFD_MSG_REMAP_TO", "offsetof(struct uffd_msg, arg.remap.to)"),
+          Map.entry("UFFD_MSG_REMAP_LEN", "offsetof(struct uffd_msg, arg.remap.len)"),
+          Map.entry("UFFD_MSG_REMOVE_START", "offsetof(struct uffd_msg, arg.remove.start)"),
+          Map.entry("UFFD_MSG_REMOVE_END", "offsetof(struct uffd_msg, arg.remove.end)"),
+          Map.entry("UCRED_BYTES", "sizeof(struct ucred)"),
+          Map.entry("UCRED_PID", "offsetof(struct ucred, pid)"),
+          Map.entry("UCRED_UID", "offsetof(struct ucred, uid)"),
+          Map.entry("UCRED_GID", "offsetof(struct ucred, gid)"),
+          Map.entry("MSGHDR_BYTES", "sizeof(struct msghdr)"),
+          Map.entry("MSGHDR_IOV", "offsetof(struct msghdr, msg_iov)"),
+          Map.entry("MSGHDR_IOVLEN", "offsetof(struct msghdr, msg_iovlen)"),
+          Map.entry("MSGHDR_CONTROL", "offsetof(struct msghdr, msg_control)"),
+          Map.entry("MSGHDR_CONTROLLEN", "offsetof(struct msghdr, msg_controllen)"),
+          Map.entry("MSGHDR_FLAGS", "offsetof(struct msghdr, msg_flags)"),
+          Map.entry("CMSGHDR_BYTES", "sizeof(struct cmsghdr)"),
+          Map.entry("CMSGHDR_LEN", "offsetof(struct cmsghdr, cmsg_len)"),
+          Map.entry("CMSGHDR_LEVEL", "offsetof(struct cmsghdr, cmsg_level)"),
+          Map.entry("CMSGHDR_TYPE", "offsetof(struct cmsghdr, cmsg_type)"),
           Map.entry("IOVEC_BYTES", "sizeof(struct iovec)"),
           Map.entry("IOVEC_BASE", "offsetof(struct iovec, iov_base)"),
           Map.entry("IOVEC_LEN", "offsetof(struct iovec, iov_len)"),
@@ -69,6 +124,10 @@ class AbiTest {
     // The linker's side of the capture state: errno is an int at its start.
     assertThat(Linker.Option.captureStateLayout().byteSize()).isEqualTo(4);
     ours.put("sizeof(int)", 4L);
+    // Where descriptors lie in a message, and the room for one or two of them.
+    ours.put("CMSG_LEN(0)", (long) Abi.CMSGHDR_BYTES);
+    ours.put("CMSG_SPACE(4)", Abi.CMSGHDR_BYTES + 8L);
+    ours.put("CMSG_SPACE(8)", Abi.CMSGHDR_BYTES + 8L);
     // One register for each argument and result (see Libc).
     for (String word : new String[] {"long", "size_t", "ssize_t", "off_t", "nfds_t", "void *"}) {
       ours.put("sizeof(" + word + ")", 8L);

@@ -1,6 +1,7 @@
 package org.rekindle.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
@@ -94,6 +95,34 @@ class AllocationTest {
       requireFlat(directRead, ROUNDS / 10);
       pair.ours().close();
       echo.join();
+    }
+  }
+
+  @Test
+  void fillingWatchedMemoryAllocatesNothing() throws Exception {
+    Userfaultfd uffd;
+    try {
+      uffd = Userfaultfd.create(0, true);
+    } catch (LinuxException refused) {
+      abort("no userfaultfd here: " + refused);
+      return;
+    }
+    try (uffd;
+        Arena arena = Arena.ofConfined();
+        MappedMemory memory = MappedMemory.anonymous(2 << 12)) {
+      UffdEvents events = new UffdEvents(16);
+      MemorySegment page = arena.allocate(1 << 12, 1 << 12);
+      long address = memory.address();
+      uffd.register(address, 2 << 12, Userfaultfd.MISSING);
+      requireFlat(
+          () -> {
+            uffd.read(events);
+            uffd.copy(address, page, 0, 1 << 12, true);
+            uffd.zero(address + (1 << 12), 1 << 12, false);
+            uffd.wake(address, 2 << 12);
+            memory.discard(0, 2 << 12);
+          },
+          ROUNDS);
     }
   }
 }

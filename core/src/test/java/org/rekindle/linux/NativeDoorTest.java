@@ -27,8 +27,8 @@ class NativeDoorTest {
   private static final Pattern RAW =
       Pattern.compile(
           "invokeExact\\(|downcallHandle\\(|\\.reinterpret\\(|MemorySegment\\.ofAddress\\("
-              + "|Libc\\.(open|fstatfs|pread|preadv2|munmap|mincore|connect|send|recv|ppoll"
-              + "|processVmReadv)\\(");
+              + "|Libc\\.(open|fstatfs|pread|preadv2|read|munmap|mincore|madvise|connect|bind|send"
+              + "|recv|sendmsg|recvmsg|getsockopt|ppoll|ioctl|memfdCreate|processVmReadv)\\(");
 
   /** A comment of some lines may stand between the mark and the step, and an assignment. */
   private static final int LINES_ABOVE = 6;
