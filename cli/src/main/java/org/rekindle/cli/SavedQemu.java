@@ -3,7 +3,7 @@ package org.rekindle.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import org.rekindle.guest.qemu.PrivateDirectory;
+import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.guest.qemu.Qmp;

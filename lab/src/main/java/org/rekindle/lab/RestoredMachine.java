@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.PrivateDirectory;
+import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.guest.qemu.Qmp;

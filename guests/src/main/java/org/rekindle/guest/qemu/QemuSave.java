@@ -15,6 +15,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
 

@@ -6,6 +6,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.channels.Channels;
 import java.util.SplittableRandom;
+import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.image.ImageWriter;
 import org.rekindle.image.MemoryMap;
 

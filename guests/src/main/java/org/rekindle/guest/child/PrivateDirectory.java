@@ -1,4 +1,4 @@
-package org.rekindle.guest.qemu;
+package org.rekindle.guest.child;
 
 import java.io.IOException;
 import java.nio.file.Files;
