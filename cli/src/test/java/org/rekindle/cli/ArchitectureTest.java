@@ -30,13 +30,14 @@ class ArchitectureTest {
   @CsvSource({
     "linux,''",
     "json,''",
+    "scope,''",
     "envelope,''",
     "workingset,envelope",
     "responsiveness,''",
     "image,envelope workingset linux json",
-    "restore,image workingset linux",
-    "guest,restore image workingset linux json",
-    "lab,guest restore image workingset responsiveness linux json",
+    "restore,image workingset linux scope",
+    "guest,restore image workingset linux json scope",
+    "lab,guest restore image workingset responsiveness linux json scope",
   })
   void dataFlowsOneWay(String room, String knows) {
     Set<String> allowed =

@@ -2,13 +2,12 @@ package org.rekindle.restore;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.IdentityHashMap;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
 import org.rekindle.image.PageStore;
 import org.rekindle.linux.StoreFile;
+import org.rekindle.scope.Scope;
 
 /**
  * One restore: a plan, carried out on a guest from an image. The thread that calls {@link #run} is
@@ -88,12 +87,12 @@ public final class Restore {
    */
   public Outcome run(long atMostRunningNs) throws IOException {
     try (Arena arena = Arena.ofShared();
-        Closing closing = new Closing()) {
+        Scope scope = new Scope()) {
       IdentityHashMap<PageStore, StoreFile> files = new IdentityHashMap<>();
-      open(image.base(), files, closing);
+      open(image.base(), files, scope);
       PageStore hot = plan.hot();
       if (hot != null) {
-        open(hot, files, closing);
+        open(hot, files, scope);
       }
       BlockIo.Meter meter = new BlockIo.Meter();
       ClaimBitmap claims = new ClaimBitmap(image.memory().pages());
@@ -106,16 +105,16 @@ public final class Restore {
           new BlockStream(
               sequence,
               claims,
-              closing.add(new BlockIo(files, meter, shared)),
-              closing.add(new BlockIo(files, meter, shared)),
+              scope.add(new BlockIo(files, meter, shared)),
+              scope.add(new BlockIo(files, meter, shared)),
               arena,
-              buffers(STREAM_BUFFERS, sequence.maxSlots(), arena, closing),
+              buffers(STREAM_BUFFERS, sequence.maxSlots(), arena, scope),
               shared,
               guest::wake);
       DemandReader[] readers = new DemandReader[DEMAND_READERS];
       int stored = Math.max(image.base().maxStoredBytes(), hot == null ? 1 : hot.maxStoredBytes());
       for (int i = 0; i < readers.length; i++) {
-        BlockIo io = closing.add(new BlockIo(files, meter, shared));
+        BlockIo io = scope.add(new BlockIo(files, meter, shared));
         readers[i] = new DemandReader(io, arena, stored, DEMAND_DEPTH, guest::wake);
       }
       int slots = Math.max(image.base().maxSlots(), hot == null ? 0 : hot.maxSlots());
@@ -127,15 +126,15 @@ public final class Restore {
               claims,
               stream,
               readers,
-              closing.add(new BlockIo(files, meter, shared)),
-              buffers(Pager.DEMAND_BUFFERS, slots, arena, closing),
+              scope.add(new BlockIo(files, meter, shared)),
+              buffers(Pager.DEMAND_BUFFERS, slots, arena, scope),
               arena,
               STREAM_BUFFERS,
               tally);
       for (int i = 0; i < readers.length; i++) {
-        closing.add(readers[i]).start("rekindle-demand-" + i);
+        scope.add(readers[i]).start("rekindle-demand-" + i);
       }
-      closing.add(stream).start();
+      scope.add(stream).start();
       drive(pager, atMostRunningNs);
       return new Outcome(
           plan,
@@ -152,9 +151,9 @@ public final class Restore {
   }
 
   /** Buffers that hold no shared frame any more once the restore has ended, however it does. */
-  private BlockBuffer[] buffers(int count, int slots, Arena arena, Closing closing) {
+  private BlockBuffer[] buffers(int count, int slots, Arena arena, Scope scope) {
     BlockBuffer[] buffers = BlockBuffer.pool(count, slots, arena, shared);
-    closing.add(() -> {
+    scope.add(() -> {
       for (BlockBuffer buffer : buffers) {
         buffer.release();
       }
@@ -180,39 +179,10 @@ public final class Restore {
   }
 
   private static void open(
-      PageStore store, IdentityHashMap<PageStore, StoreFile> files, Closing closing)
+      PageStore store, IdentityHashMap<PageStore, StoreFile> files, Scope scope)
       throws IOException {
-    StoreFile file = closing.add(StoreFile.open(store.file()));
+    StoreFile file = scope.add(StoreFile.open(store.file()));
     file.sampleResidency();
     files.put(store, file);
-  }
-
-  /** Closes what was added, the last first. */
-  private static final class Closing implements AutoCloseable {
-    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
-
-    <T extends AutoCloseable> T add(T resource) {
-      opened.push(resource);
-      return resource;
-    }
-
-    @Override
-    public void close() throws IOException {
-      IOException failed = null;
-      while (!opened.isEmpty()) {
-        try {
-          opened.pop().close();
-        } catch (Exception e) {
-          if (failed == null) {
-            failed = new IOException("closing the image failed", e);
-          } else {
-            failed.addSuppressed(e);
-          }
-        }
-      }
-      if (failed != null) {
-        throw failed;
-      }
-    }
   }
 }

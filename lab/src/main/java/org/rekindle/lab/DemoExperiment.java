@@ -20,6 +20,7 @@ import org.rekindle.restore.Recording;
 import org.rekindle.restore.Restore;
 import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
+import org.rekindle.scope.Scope;
 import org.rekindle.workingset.Profile;
 
 /**

@@ -13,6 +13,7 @@ import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.guest.qemu.Qmp;
 import org.rekindle.guest.qemu.SavedMachine;
 import org.rekindle.image.Image;
+import org.rekindle.scope.Scope;
 
 /**
  * A QEMU that waits for a {@link DemoMachine} to come back from an image, with a console that

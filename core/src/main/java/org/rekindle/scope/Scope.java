@@ -1,4 +1,4 @@
-package org.rekindle.lab;
+package org.rekindle.scope;
 
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -6,10 +6,11 @@ import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /** Closes what was added to it, the last first, and all of it whatever fails on the way. */
-final class Scope implements AutoCloseable {
+public final class Scope implements AutoCloseable {
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
-  <T extends AutoCloseable> T add(T resource) {
+  /** Sees to it that a resource is closed; gives it back. */
+  public <T extends AutoCloseable> T add(T resource) {
     opened.push(resource);
     return resource;
   }
