@@ -1,6 +1,6 @@
 package org.rekindle.restore;
 
-import java.lang.foreign.Arena;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.IdentityHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
+import org.rekindle.linux.MappedMemory;
 
 /**
  * What one restore has read and decoded, for the others from the same image.
@@ -46,7 +47,7 @@ public final class DecodedBlocks implements AutoCloseable {
   private final Image image;
   private final IdentityHashMap<PageStore, Integer> firstKey = new IdentityHashMap<>();
   private final int frameBytes;
-  private final Arena arena = Arena.ofShared();
+  private final MappedMemory mapping; // present as far as it was used
   private final MemorySegment memory;
   private final AtomicIntegerArray frameOf; // by key
   private final AtomicIntegerArray keyOf; // by frame
@@ -59,7 +60,7 @@ public final class DecodedBlocks implements AutoCloseable {
    * @param image the one image that all restores are made from, open as long as they run
    * @param budgetBytes of memory for decoded blocks: less than 2 GiB, room for at least one
    */
-  public DecodedBlocks(Image image, long budgetBytes) {
+  public DecodedBlocks(Image image, long budgetBytes) throws IOException {
     this.image = image;
     PageStore base = image.base();
     PageStore hot = image.hot().orElse(null);
@@ -77,7 +78,8 @@ public final class DecodedBlocks implements AutoCloseable {
       throw new IllegalArgumentException(
           "memory for decoded blocks is %d bytes to 2 GiB: %d".formatted(frameBytes, budgetBytes));
     }
-    this.memory = arena.allocate((long) frames * frameBytes, MemoryMap.PAGE_BYTES);
+    this.mapping = MappedMemory.anonymous((long) frames * frameBytes);
+    this.memory = mapping.segment();
     this.frameOf = allNone(keys);
     this.keyOf = allNone(frames);
     this.pins = new AtomicIntegerArray(frames);
@@ -196,6 +198,6 @@ public final class DecodedBlocks implements AutoCloseable {
   /** Frees the memory; after the last restore has ended. */
   @Override
   public void close() {
-    arena.close();
+    mapping.close();
   }
 }
