@@ -13,11 +13,17 @@ import org.rekindle.image.PageStore;
  */
 @SuppressWarnings("ReferenceEquality") // a store is an identity, not a value
 final class BlockStream implements Runnable, AutoCloseable {
+  /**
+   * How long other restores may wait for what this one has read and cannot decode yet: three times
+   * what the pager takes to place all buffers of the stream (4 MiB, 1 us a page of CPU time), less
+   * than what reading them again would cost a disk.
+   */
+  private static final long HELD_UP_NS = 20_000_000;
+
   private final FetchSequence sequence;
   private final ClaimBitmap claims;
   private final ExtentReader reader;
   private final BlockIo io;
-  private final @Nullable DecodedBlocks shared;
   private final Runnable wakePager;
   private final SpscRing<BlockBuffer> free;
   private final SpscRing<BlockBuffer> ready;
@@ -45,7 +51,6 @@ final class BlockStream implements Runnable, AutoCloseable {
       throws IOException {
     this.sequence = sequence;
     this.claims = claims;
-    this.shared = shared;
     this.reader = new ExtentReader(sequence, claims, readIo, arena, shared);
     this.io = decodeIo;
     this.wakePager = wakePager;
@@ -91,7 +96,7 @@ final class BlockStream implements Runnable, AutoCloseable {
         ready.offer(buffer);
         wakePager.run();
       }
-      endTurn(i);
+      reader.endTurns(i, i + 1);
       decodedUpTo = i + 1;
     }
   }
@@ -106,16 +111,16 @@ final class BlockStream implements Runnable, AutoCloseable {
     }
   }
 
-  private void endTurn(int index) {
-    if (shared != null) {
-      shared.turns().end(shared.key(sequence.store(index), sequence.block(index)));
-    }
-  }
-
   private @Nullable BlockBuffer takeFree() {
     BlockBuffer buffer = free.poll();
+    long heldUpSinceNs = System.nanoTime();
     while (buffer == null && !stopped) {
-      LockSupport.park(this);
+      if (System.nanoTime() - heldUpSinceNs < HELD_UP_NS) {
+        LockSupport.parkNanos(this, HELD_UP_NS);
+      } else {
+        endTurns(); // a slow guest here is nothing to the others
+        LockSupport.park(this);
+      }
       buffer = free.poll();
     }
     return buffer;
@@ -167,8 +172,11 @@ final class BlockStream implements Runnable, AutoCloseable {
       LockSupport.unpark(running);
       BlockIo.join(running);
     }
-    for (int i = decodedUpTo; i < reader.position(); i++) {
-      endTurn(i); // what others wait for will not come from here
-    }
+    endTurns();
+  }
+
+  /** What others wait for will not come from here soon. */
+  private void endTurns() {
+    reader.endTurns(decodedUpTo, reader.position());
   }
 }

@@ -110,10 +110,7 @@ final class ExtentReader implements Runnable {
   private int readExtent(int first, Extent extent) throws IOException {
     PageStore store = sequence.store(first);
     int block = sequence.block(first);
-    if (shared != null && !isShared(first)) {
-      shared.turns().await(key(shared, first)); // rather than read it as well
-    }
-    boolean isShared = isShared(first);
+    boolean isShared = !takeTurn(first);
     long begin = store.offset(block) & -ALIGNMENT;
     long end = store.offset(block) + store.storedBytes(block);
     int next = first + 1;
@@ -123,17 +120,12 @@ final class ExtentReader implements Runnable {
       if (offset < end || offset - end > GAP_BYTES || blockEnd - begin > EXTENT_BYTES) {
         break;
       }
-      if (isShared != isShared(i) || isTaken(i)) {
-        break;
-      }
       if (!claims.covers(store, sequence.block(i))) {
+        if (isShared != isShared(i) || (!isShared && !tryTakeTurn(i))) {
+          break;
+        }
         end = blockEnd;
         next = i + 1;
-      }
-    }
-    if (shared != null && !isShared) {
-      for (int i = first; i < next; i++) {
-        shared.turns().take(key(shared, i));
       }
     }
     position = next; // before the read: a fault on these blocks joins it
@@ -152,8 +144,33 @@ final class ExtentReader implements Runnable {
     return io.isShared(sequence.store(index), sequence.block(index));
   }
 
-  private boolean isTaken(int index) {
-    return shared != null && shared.turns().isTaken(key(shared, index));
+  /**
+   * Takes the turn to read an entry; false if another restore has decoded it, perhaps just now:
+   * then it is not read as well.
+   */
+  private boolean takeTurn(int index) {
+    while (!isShared(index)) {
+      if (tryTakeTurn(index)) {
+        return true;
+      }
+      if (shared != null) {
+        shared.turns().await(key(shared, index));
+      }
+    }
+    return false;
+  }
+
+  private boolean tryTakeTurn(int index) {
+    return shared == null || shared.turns().take(key(shared, index), this);
+  }
+
+  /** Gives back the turns of entries from {@code first} to before {@code end}, where it has any. */
+  void endTurns(int first, int end) {
+    if (shared != null) {
+      for (int i = first; i < end; i++) {
+        shared.turns().end(key(shared, i), this);
+      }
+    }
   }
 
   private int key(DecodedBlocks blocks, int index) {

@@ -106,9 +106,9 @@ class DecodedBlocksTest {
     try (Image image = Image.open(directory);
         DecodedBlocks shared = new DecodedBlocks(image, 2 * PAGE_DATA_BYTES)) {
       List<Outcome> outcomes = restoreAll(image, shared, Strategy.EAGER, 8);
-      // One read of all, and some that two began at the same moment.
+      // What is read twice: what a guest that was held up gave back its turn for.
       assertThat(outcomes.stream().mapToLong(Outcome::bytesRead).sum())
-          .isBetween(PAGE_DATA_BYTES, 3 * PAGE_DATA_BYTES);
+          .isBetween(PAGE_DATA_BYTES, PAGE_DATA_BYTES * 5 / 4);
       assertThat(restoreAll(image, shared, Strategy.EAGER, 1).getFirst().bytesRead()).isZero();
     }
   }
