@@ -7,19 +7,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.QemuIncoming;
-import org.rekindle.guest.qemu.QemuProcess;
+import org.rekindle.guest.qemu.Blocktime;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
-import org.rekindle.restore.GuestGoneException;
 import org.rekindle.restore.Outcome;
+import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
-import org.rekindle.restore.Restore;
-import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -68,50 +67,61 @@ final class RecordCommand extends Operation implements RunsQemu {
       description = "How long the clone runs, such as 10s or 2min (default: ${DEFAULT-VALUE}).")
   private Duration time = Duration.ofSeconds(10);
 
-  @Option(
-      names = "--allow-network",
-      description =
-          "Leave the clone its network: it then meets the world under the machine's name.")
-  private boolean allowNetwork;
+  @Mixin private final QemuCloneTarget qemu = new QemuCloneTarget();
 
   @Parameters(index = "0", paramLabel = "IMAGE", description = "The image to learn about.")
   private @Nullable Path image;
 
   @Parameters(
       index = "1..*",
-      arity = "1..*",
+      arity = "0..*",
       paramLabel = "-- QEMU-COMMAND",
       hideParamSyntax = true,
       description = "The command that the machine was started with, after a lone --.")
-  private List<String> qemu = List.of();
+  private List<String> qemuCommand = List.of();
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Path directory = Objects.requireNonNull(image);
-    SavedQemu saved = SavedQemu.open(directory, cleanup);
-    QemuProcess clone =
-        cleanup.own(QemuProcess.startClone(qemu, allowNetwork, QemuProcess.Console.NONE));
-    QemuIncoming incoming = saved.into(clone, cleanup);
-    Restore restore =
-        new Restore(saved.image(), incoming.guest(), Strategy.recording(saved.image()));
-    Outcome outcome;
-    try (Progress progress = progress("Recording")) {
-      outcome = RestoreThread.run(restore, time.toNanos(), 0, progress::bytes);
-    } catch (GuestGoneException gone) {
-      throw clone.explain("the clone ended while it was watched");
-    }
-    Profile profile = Recording.profile(outcome);
-    if (profile.size() == 0) {
-      throw new IOException(
-          "the clone touched no page in "
-              + Figures.time(time.toNanos())
-              + "; watch for longer with --for");
-    }
-    Image.attach(directory, profile);
-    publish(result(profile));
+    Target target = Target.chosen(command(), qemu.command(qemuCommand));
+    Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
+    target.carryOut(new Recordings(opened), cleanup);
   }
 
-  private static Result result(Profile profile) {
+  private final class Recordings extends Job {
+    Recordings(Image image) {
+      super(RecordCommand.this, image);
+    }
+
+    @Override
+    String doing() {
+      return "Recording";
+    }
+
+    @Override
+    Plan plan(boolean livesOn) {
+      return livesOn ? Strategy.recording(image(), time.toNanos()) : Strategy.recording(image());
+    }
+
+    @Override
+    long atMostRunningNs(boolean livesOn) {
+      return livesOn ? UNTIL_ALL_IN : time.toNanos();
+    }
+
+    @Override
+    Result result(Outcome outcome, Optional<Blocktime> blocktime) throws IOException {
+      Profile profile = Recording.profile(outcome, time.toNanos());
+      if (profile.size() == 0) {
+        throw new IOException(
+            "the machine touched no page in "
+                + Figures.time(time.toNanos())
+                + "; watch for longer with --for");
+      }
+      Image.attach(image().directory(), profile);
+      return told(profile);
+    }
+  }
+
+  private static Result told(Profile profile) {
     long bytes = (long) profile.size() * MemoryMap.PAGE_BYTES;
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("pages", profile.size());

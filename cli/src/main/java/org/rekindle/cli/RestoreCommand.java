@@ -7,18 +7,14 @@ import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.qemu.Blocktime;
-import org.rekindle.guest.qemu.QemuIncoming;
-import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.image.Image;
-import org.rekindle.restore.GuestGoneException;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
-import org.rekindle.restore.Restore;
-import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
@@ -108,16 +104,8 @@ final class RestoreCommand extends Operation implements RunsQemu {
           """)
   private boolean record;
 
-  @Option(
-      names = "--qmp",
-      paramLabel = "SOCKET",
-      description = "Restore into the QEMU behind this monitor, started with -incoming defer.")
-  private @Nullable Path qmp;
-
-  @Option(
-      names = "--detach",
-      description = "Leave once all memory is in; without it, stay until QEMU ends.")
-  private boolean detach;
+  @Mixin private final QemuTarget qemu = new QemuTarget();
+  @Mixin private final QmpTarget qmp = new QmpTarget();
 
   @Parameters(index = "0", paramLabel = "IMAGE", description = "The saved machine.")
   private @Nullable Path image;
@@ -128,33 +116,23 @@ final class RestoreCommand extends Operation implements RunsQemu {
       paramLabel = "-- QEMU-COMMAND",
       hideParamSyntax = true,
       description = "The command that the machine was started with, after a lone --.")
-  private List<String> qemu = List.of();
+  private List<String> qemuCommand = List.of();
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    checkOptions();
-    Path directory = Objects.requireNonNull(image);
-    SavedQemu saved = SavedQemu.open(directory, cleanup);
-    Plan plan = strategy.plan(saved.image(), options(saved.image()));
-    if (strategy == Strategy.ADAPTIVE && saved.image().profile().isEmpty()) {
-      say("no working set profile in " + directory + "; 'rekindle record' makes restores faster");
+    Target target = Target.chosen(command(), qemu.command(qemuCommand), qmp);
+    if (fillPagesPerSecond <= 0) {
+      throw new ParameterException(
+          command(), "--fill-rate must be positive: " + fillPagesPerSecond);
     }
-    if (qmp != null) {
-      restore(saved, saved.into(qmp, cleanup), plan);
-      return;
+    Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
+    if (strategy == Strategy.ADAPTIVE && opened.profile().isEmpty()) {
+      say(
+          "no working set profile in "
+              + opened.directory()
+              + "; 'rekindle record' makes restores faster");
     }
-    QemuProcess process = cleanup.own(QemuProcess.startForRestore(qemu, console()));
-    QemuIncoming incoming = saved.into(process, cleanup);
-    try {
-      restore(saved, incoming, plan);
-    } catch (GuestGoneException gone) {
-      throw process.explain("QEMU ended before all memory was in");
-    }
-    if (detach) {
-      process.release();
-    } else if (process.waitFor() != 0) {
-      throw process.explain("QEMU ran on, and ended");
-    }
+    target.carryOut(new Restoring(opened, strategy.plan(opened, options(opened))), cleanup);
   }
 
   private Strategy.Options options(Image opened) {
@@ -162,44 +140,39 @@ final class RestoreCommand extends Operation implements RunsQemu {
     return new Strategy.Options(fillPagesPerSecond, budget.of(profilePages));
   }
 
-  /** The user's terminal is the guest's, unless a program reads our output or we leave. */
-  private QemuProcess.Console console() {
-    return json() || detach ? QemuProcess.Console.NONE : QemuProcess.Console.OURS;
-  }
+  private final class Restoring extends Job {
+    private final Plan plan;
+    private @Nullable Profile known;
 
-  private void restore(SavedQemu saved, QemuIncoming incoming, Plan plan) throws IOException {
-    Restore restore = new Restore(saved.image(), incoming.guest(), plan);
-    Outcome outcome;
-    try (Progress progress = progress("Restoring")) {
-      outcome =
-          incoming.settled(
-              RestoreThread.run(
-                  restore, Long.MAX_VALUE, saved.image().memory().pages(), progress::bytes));
+    Restoring(Image image, Plan plan) {
+      super(RestoreCommand.this, image);
+      this.plan = plan;
+      this.known = image.profile().orElse(null);
     }
-    Optional<Blocktime> blocktime = incoming.blocktime();
-    incoming.close(); // QEMU is on its own before anybody is told so
-    if (record) {
-      Profile seen = Recording.profile(outcome);
-      Image.attach(
-          saved.image().directory(),
-          saved.image().profile().map(known -> known.union(seen)).orElse(seen));
-    }
-    publish(RestoreReport.of(outcome, Main.startNs(), blocktime));
-  }
 
-  private void checkOptions() {
-    if (qmp == null && qemu.isEmpty()) {
-      throw wrong("give a QEMU command after --, or --qmp SOCKET of one that waits");
+    @Override
+    String doing() {
+      return "Restoring";
     }
-    if (qmp != null && !qemu.isEmpty()) {
-      throw wrong("give either --qmp or a QEMU command, not both");
-    }
-    if (fillPagesPerSecond <= 0) {
-      throw wrong("--fill-rate must be positive: " + fillPagesPerSecond);
-    }
-  }
 
-  private ParameterException wrong(String message) {
-    return new ParameterException(command(), message);
+    @Override
+    Plan plan(boolean livesOn) {
+      return plan;
+    }
+
+    @Override
+    long atMostRunningNs(boolean livesOn) {
+      return UNTIL_ALL_IN;
+    }
+
+    @Override
+    synchronized Result result(Outcome outcome, Optional<Blocktime> blocktime) throws IOException {
+      if (record) {
+        Profile seen = Recording.profile(outcome);
+        known = known == null ? seen : known.union(seen);
+        Image.attach(image().directory(), known);
+      }
+      return RestoreReport.of(outcome, Main.startNs(), blocktime);
+    }
   }
 }

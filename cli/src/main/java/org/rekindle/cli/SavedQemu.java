@@ -3,7 +3,9 @@ package org.rekindle.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import org.rekindle.guest.child.PrivateDirectory;
+import org.rekindle.guest.qemu.Blocktime;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.guest.qemu.Qmp;
@@ -11,31 +13,47 @@ import org.rekindle.guest.qemu.SavedMachine;
 import org.rekindle.image.CorruptImageException;
 import org.rekindle.image.Image;
 import org.rekindle.image.Manifest;
+import org.rekindle.restore.Outcome;
 
 /**
  * An open image of a QEMU machine.
  *
- * @param image closed by the cleanup that it was opened under
+ * @param image closed by whoever opened it
  * @param machine what was saved beside memory and device state
  */
 record SavedQemu(Image image, SavedMachine machine) {
   /** A QEMU under emulation on a busy machine needs seconds to answer its monitor. */
   static final Duration MONITOR_TIMEOUT = Duration.ofSeconds(30);
 
-  static SavedQemu open(Path directory, Cleanup cleanup) throws IOException, InterruptedException {
-    Image image = cleanup.own(Image.open(directory));
+  /**
+   * What an image says of its QEMU machine.
+   *
+   * @throws IOException if it is of another kind
+   */
+  static SavedQemu of(Image image) throws IOException {
     Manifest manifest = image.manifest();
     if (!manifest.guestKind().equals("qemu")) {
       throw new IOException(
-          directory + " holds a guest of kind '" + manifest.guestKind() + "', not a QEMU machine");
+          "%s holds a guest of kind '%s', not a QEMU machine"
+              .formatted(image.directory(), manifest.guestKind()));
     }
     try {
       return new SavedQemu(image, SavedMachine.fromMap(manifest.guest()));
     } catch (IllegalArgumentException wrong) {
       throw new CorruptImageException(
-          directory + ": what the manifest says of the guest is not usable: " + wrong.getMessage(),
+          image.directory()
+              + ": what the manifest says of the guest is not usable: "
+              + wrong.getMessage(),
           wrong);
     }
+  }
+
+  /** Restores a machine that lives on, and says how that went. */
+  void restore(Job job, QemuIncoming incoming) throws IOException {
+    Outcome outcome = incoming.settled(job.restore(incoming.guest(), true));
+    Optional<Blocktime> blocktime = incoming.blocktime();
+    incoming.close(); // QEMU is on its own before anybody is told so
+    job.command().publish(job.result(outcome, blocktime));
   }
 
   /** Prepares a QEMU that we have started. */

@@ -29,7 +29,7 @@ class CommandLineTest {
         "save --qmp s --then jump vm.rekindle       | --then",
         "save --qmp s --codec gzip vm.rekindle      | --codec",
         "import one two three                       | Unmatched argument",
-        "record vm.rekindle                         | Missing required parameter: '-- QEMU-COMMAND'",
+        "record vm.rekindle                         | give a QEMU command after --",
         "record --for 10 vm.rekindle -- q           | '10' is not a time; write one such as 10s",
         "record --for 0s vm.rekindle -- q           | '0s' is not a time",
         "restore vm.rekindle                        | give a QEMU command after --",

@@ -1,0 +1,51 @@
+package org.rekindle.cli;
+
+import java.util.List;
+import java.util.Optional;
+import org.rekindle.guest.qemu.QemuIncoming;
+import org.rekindle.guest.qemu.QemuProcess;
+import org.rekindle.restore.GuestGoneException;
+import org.rekindle.restore.Outcome;
+import picocli.CommandLine.Option;
+
+/** A throw-away clone in a QEMU that is started here and can harm nobody. */
+final class QemuCloneTarget implements Target {
+  @Option(
+      names = "--allow-network",
+      description =
+          "Leave the clone its network: it then meets the world under the machine's name.")
+  private boolean allowNetwork;
+
+  private List<String> qemu = List.of();
+
+  /** What stands behind the lone -- on the command line: it belongs to the command as a whole. */
+  QemuCloneTarget command(List<String> words) {
+    qemu = words;
+    return this;
+  }
+
+  @Override
+  public String synopsis() {
+    return "a QEMU command after --";
+  }
+
+  @Override
+  public boolean chosen() {
+    return !qemu.isEmpty();
+  }
+
+  @Override
+  public void carryOut(Job job, Cleanup cleanup) throws Exception {
+    SavedQemu saved = SavedQemu.of(job.image());
+    QemuProcess clone =
+        cleanup.own(QemuProcess.startClone(qemu, allowNetwork, QemuProcess.Console.NONE));
+    QemuIncoming incoming = saved.into(clone, cleanup);
+    Outcome outcome;
+    try {
+      outcome = job.restore(incoming.guest(), false);
+    } catch (GuestGoneException gone) {
+      throw clone.explain("the clone ended while it was watched");
+    }
+    job.command().publish(job.result(outcome, Optional.empty()));
+  }
+}
