@@ -10,7 +10,7 @@ import org.rekindle.image.PageStore;
  * A decoded block on its way from a reader thread to the pager: in memory of its own, which is
  * allocated once and reused, or in a frame that other restores look at as well.
  */
-final class BlockBuffer {
+public final class BlockBuffer {
   private final MemorySegment own; // shared with the others of its pool: codecs keep one view of it
   private final long ownOffset;
   private final @Nullable DecodedBlocks shared;
@@ -25,8 +25,8 @@ final class BlockBuffer {
   @Nullable PageStore store;
   int block;
 
-  /** Where in the stream it came from; -1 for a block read on demand. */
-  int sequenceIndex;
+  /** The entry of the fetch sequence that it came as; of no meaning if it was read on demand. */
+  private int entry;
 
   /** How many of its pages the pager has looked at. */
   int next;
@@ -37,6 +37,11 @@ final class BlockBuffer {
     this.shared = shared;
     this.raw = own;
     this.rawOffset = ownOffset;
+  }
+
+  /** So many buffers without memory, for a guest that has none. */
+  public static BlockBuffer[] empty(int buffers) {
+    return pool(buffers, 0, Arena.ofAuto(), null);
   }
 
   /** So many buffers for blocks of up to so many slots. */
@@ -63,12 +68,21 @@ final class BlockBuffer {
   }
 
   /** The block has been decoded. */
-  void decoded(PageStore ofStore, int thisBlock) {
+  public void decoded(PageStore ofStore, int thisBlock) {
     hold(ofStore, thisBlock);
     if (shared != null && filling) {
       filling = false;
       shared.publish(frame, shared.key(ofStore, thisBlock));
     }
+  }
+
+  /** The block came as this entry of the fetch sequence. */
+  public void entry(int sequenceIndex) {
+    entry = sequenceIndex;
+  }
+
+  int entry() {
+    return entry;
   }
 
   /** Shows a block that another restore has decoded; false if there is none any more. */
@@ -86,7 +100,8 @@ final class BlockBuffer {
     return true;
   }
 
-  private void hold(PageStore ofStore, int thisBlock) {
+  /** It holds this block, or is about to. */
+  void hold(PageStore ofStore, int thisBlock) {
     store = ofStore;
     block = thisBlock;
     next = 0;
@@ -106,11 +121,17 @@ final class BlockBuffer {
     store = null;
   }
 
-  PageStore store() {
+  /** The store of the block that it holds, or is about to. */
+  public PageStore store() {
     if (store == null) {
       throw new IllegalStateException("an empty buffer has no store");
     }
     return store;
+  }
+
+  /** The block that it holds, or is about to. */
+  public int block() {
+    return block;
   }
 
   @SuppressWarnings("ReferenceEquality") // a store is an identity, not a value

@@ -11,7 +11,6 @@ import org.rekindle.image.PageStore;
  * buffers: an {@link ExtentReader} reads on one thread, this class decodes on another, the pager
  * places on its own.
  */
-@SuppressWarnings("ReferenceEquality") // a store is an identity, not a value
 final class BlockStream implements Runnable, AutoCloseable {
   /**
    * How long other restores may wait for what this one has read and cannot decode yet: three times
@@ -22,6 +21,7 @@ final class BlockStream implements Runnable, AutoCloseable {
 
   private final FetchSequence sequence;
   private final ClaimBitmap claims;
+  private final ReaderLimits limits;
   private final ExtentReader reader;
   private final BlockIo io;
   private final Runnable wakePager;
@@ -44,6 +44,7 @@ final class BlockStream implements Runnable, AutoCloseable {
       ClaimBitmap claims,
       BlockIo readIo,
       BlockIo decodeIo,
+      ReaderLimits limits,
       Arena arena,
       BlockBuffer[] buffers,
       @Nullable DecodedBlocks shared,
@@ -51,7 +52,8 @@ final class BlockStream implements Runnable, AutoCloseable {
       throws IOException {
     this.sequence = sequence;
     this.claims = claims;
-    this.reader = new ExtentReader(sequence, claims, readIo, arena, shared);
+    this.limits = limits;
+    this.reader = new ExtentReader(sequence, claims, readIo, limits, arena, shared);
     this.io = decodeIo;
     this.wakePager = wakePager;
     this.free = new SpscRing<>(buffers.length);
@@ -92,7 +94,7 @@ final class BlockStream implements Runnable, AutoCloseable {
           return;
         }
         decode(extent, block, buffer);
-        buffer.sequenceIndex = i;
+        buffer.entry(i);
         ready.offer(buffer);
         wakePager.run();
       }
@@ -143,20 +145,7 @@ final class BlockStream implements Runnable, AutoCloseable {
    * longer: within the extent that is read next.
    */
   boolean bringsSoon(PageStore store, int block) {
-    int index = sequence.indexOf(store, block);
-    int next = reader.position();
-    if (index < 0 || exhausted) {
-      return false;
-    }
-    if (index < next) {
-      return true;
-    }
-    return sequence.store(next) == store
-        && store.offset(block) - store.offset(sequence.block(next)) <= ExtentReader.EXTENT_BYTES;
-  }
-
-  boolean isPrefetch(BlockBuffer buffer) {
-    return sequence.isPrefetch(buffer.sequenceIndex);
+    return !exhausted && sequence.bringsSoon(store, block, reader.position(), limits.extentBytes());
   }
 
   void throwIfFailed() throws IOException {

@@ -10,7 +10,7 @@ import org.rekindle.image.PageStore;
  * <p>Written by the pager thread only; reader threads look at it to skip what is no longer needed,
  * and may see it a little late, which costs a needless read and no more.
  */
-final class ClaimBitmap {
+public final class ClaimBitmap {
   private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
 
   private final long[] words;
@@ -39,7 +39,7 @@ final class ClaimBitmap {
   }
 
   /** Whether every page that a block serves is in. */
-  boolean covers(PageStore store, int block) {
+  public boolean covers(PageStore store, int block) {
     for (int k = store.pagesServed(block) - 1; k >= 0; k--) {
       if (!isClaimed(store.servedPage(block, k))) {
         return false;

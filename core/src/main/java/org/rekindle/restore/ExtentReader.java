@@ -11,7 +11,6 @@ import org.rekindle.linux.IoBuffer;
  * Reads what a plan fetches in bulk, in its order, one extent after the other, without a pause
  * between them.
  */
-@SuppressWarnings("ReferenceEquality") // a store is an identity, not a value
 final class ExtentReader implements Runnable {
   /*
    * Blocks are read in extents: neighbours in the file, and what lies between them where the gap is small, in one
@@ -19,34 +18,15 @@ final class ExtentReader implements Runnable {
    * 30 KiB of each. Why not more than an extent at a time: a demand read queues behind what is in flight.
    */
 
-  /**
-   * Bytes of one read. At 120 reads/s and 120 MB/s, the disk that the paper's figures come from, 1
-   * MiB is where both limits meet: smaller extents are bounded by seeks, larger ones only make
-   * demand reads wait (8.7 ms each).
-   */
-  static final int EXTENT_BYTES = 1 << 20;
-
-  /**
-   * A gap that is read over rather than skipped. A seek of 8 ms costs as much as 1 MiB of that
-   * disk's transfer; on an SSD (100 us, 500 MB/s) 50 KiB. 128 KiB is a loss of at most a quarter
-   * millisecond there and a gain of 7 ms here.
-   */
-  private static final int GAP_BYTES = 128 << 10;
-
-  /**
-   * One is read while one is decoded and one waits in between, so that neither side waits for the
-   * other.
-   */
-  private static final int EXTENTS = 3;
-
   private static final int ALIGNMENT = 4096;
 
   private final FetchSequence sequence;
   private final ClaimBitmap claims;
   private final BlockIo io;
   private final @Nullable DecodedBlocks shared;
-  private final SpscRing<Extent> free = new SpscRing<>(EXTENTS);
-  private final SpscRing<Extent> read = new SpscRing<>(EXTENTS);
+  private final ReaderLimits limits;
+  private final SpscRing<Extent> free;
+  private final SpscRing<Extent> read;
   private @Nullable Thread reader;
   private @Nullable Thread consumer;
 
@@ -61,6 +41,7 @@ final class ExtentReader implements Runnable {
       FetchSequence sequence,
       ClaimBitmap claims,
       BlockIo io,
+      ReaderLimits limits,
       Arena arena,
       @Nullable DecodedBlocks shared)
       throws IOException {
@@ -68,8 +49,11 @@ final class ExtentReader implements Runnable {
     this.sequence = sequence;
     this.claims = claims;
     this.io = io;
-    for (int i = 0; i < EXTENTS; i++) {
-      int bytes = EXTENT_BYTES + sequence.maxStoredBytes() + 2 * ALIGNMENT;
+    this.limits = limits;
+    this.free = new SpscRing<>(limits.extents());
+    this.read = new SpscRing<>(limits.extents());
+    for (int i = 0; i < limits.extents(); i++) {
+      int bytes = limits.extentBytes() + sequence.maxStoredBytes() + 2 * ALIGNMENT;
       free.offer(new Extent(IoBuffer.allocate(bytes, arena)));
     }
   }
@@ -108,29 +92,15 @@ final class ExtentReader implements Runnable {
 
   /** Reads the extent that begins with entry {@code first}; returns the entry after it. */
   private int readExtent(int first, Extent extent) throws IOException {
-    PageStore store = sequence.store(first);
-    int block = sequence.block(first);
     boolean isShared = !takeTurn(first);
-    long begin = store.offset(block) & -ALIGNMENT;
-    long end = store.offset(block) + store.storedBytes(block);
-    int next = first + 1;
-    for (int i = next; i < sequence.size() && sequence.store(i) == store; i++) {
-      long offset = store.offset(sequence.block(i));
-      long blockEnd = offset + store.storedBytes(sequence.block(i));
-      if (offset < end || offset - end > GAP_BYTES || blockEnd - begin > EXTENT_BYTES) {
-        break;
-      }
-      if (!claims.covers(store, sequence.block(i))) {
-        if (isShared != isShared(i) || (!isShared && !tryTakeTurn(i))) {
-          break;
-        }
-        end = blockEnd;
-        next = i + 1;
-      }
-    }
+    int next =
+        sequence.extentEnd(
+            first, claims, limits, i -> isShared == isShared(i) && (isShared || tryTakeTurn(i)));
+    long begin = sequence.beginOf(first);
     position = next; // before the read: a fault on these blocks joins it
+    PageStore store = sequence.store(first);
     if (!isShared) {
-      io.readExtent(store, begin, end, extent.staging);
+      io.readExtent(store, begin, sequence.endOf(next - 1), extent.staging);
     }
     extent.store = store;
     extent.first = first;

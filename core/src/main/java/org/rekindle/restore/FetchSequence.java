@@ -1,11 +1,14 @@
 package org.rekindle.restore;
 
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import org.rekindle.image.PageStore;
 
 /** Everything that a plan fetches in bulk, under one index: first the prefetch, then the fill. */
 @SuppressWarnings("ReferenceEquality") // a store is an identity, not a value
-final class FetchSequence {
+public final class FetchSequence {
+  private static final int ALIGNMENT = 4096;
+
   private final BlockSequence prefetch;
   private final BlockSequence fill;
   private final int[] prefetchIndex; // by block of the prefetch's store; -1 if it is not fetched
@@ -18,6 +21,13 @@ final class FetchSequence {
     this.fillIndex = inverse(fill, prefetch.size());
   }
 
+  /** What a plan fetches of an image in bulk. */
+  public static FetchSequence of(Plan plan, PageStore base) {
+    BlockSequence fill =
+        plan.fill() instanceof Plan.Fill.None ? BlockSequence.none(base) : BlockSequence.all(base);
+    return new FetchSequence(plan.prefetch(), fill);
+  }
+
   private static int[] inverse(BlockSequence sequence, int firstIndex) {
     int[] index = new int[sequence.store().blocks()];
     Arrays.fill(index, -1);
@@ -27,19 +37,19 @@ final class FetchSequence {
     return index;
   }
 
-  int size() {
+  public int size() {
     return prefetch.size() + fill.size();
   }
 
-  PageStore store(int index) {
+  public PageStore store(int index) {
     return index < prefetch.size() ? prefetch.store() : fill.store();
   }
 
-  int block(int index) {
+  public int block(int index) {
     return index < prefetch.size() ? prefetch.block(index) : fill.block(index - prefetch.size());
   }
 
-  boolean isPrefetch(int index) {
+  public boolean isPrefetch(int index) {
     return index < prefetch.size();
   }
 
@@ -49,6 +59,61 @@ final class FetchSequence {
       return prefetchIndex[block];
     }
     return store == fill.store() ? fillIndex[block] : -1;
+  }
+
+  /**
+   * Whether a block comes so soon that a read of its own would take longer.
+   *
+   * @param next entries before this one have been read, are being read, or were not needed
+   * @param soonBytes how far behind entry {@code next} in its file counts as soon
+   */
+  public boolean bringsSoon(PageStore store, int block, int next, int soonBytes) {
+    int index = indexOf(store, block);
+    return index >= 0
+        && (index < next
+            || (store(next) == store
+                && store.offset(block) - store.offset(block(next)) <= soonBytes));
+  }
+
+  /**
+   * The entry after the extent that begins with entry {@code first}: neighbours in the file, and
+   * what lies between them where the gap is small. An extent ends before {@code limits.extentBytes}
+   * and before an entry that is needed but may not join.
+   *
+   * @param mayJoin asked in order, for each entry that lies near enough and is needed
+   */
+  public int extentEnd(int first, ClaimBitmap claims, ReaderLimits limits, IntPredicate mayJoin) {
+    PageStore store = store(first);
+    long begin = beginOf(first);
+    long end = endOf(first);
+    int next = first + 1;
+    for (int i = next; i < size() && store(i) == store; i++) {
+      long offset = store.offset(block(i));
+      if (offset < end
+          || offset - end > limits.gapBytes()
+          || endOf(i) - begin > limits.extentBytes()) {
+        break;
+      }
+      if (!claims.covers(store, block(i))) {
+        if (!mayJoin.test(i)) {
+          break;
+        }
+        end = endOf(i);
+        next = i + 1;
+      }
+    }
+    return next;
+  }
+
+  /** Where the read of an extent begins that begins with this entry: aligned for direct reads. */
+  public long beginOf(int index) {
+    return store(index).offset(block(index)) & -ALIGNMENT;
+  }
+
+  /** Where an entry ends in its file. */
+  public long endOf(int index) {
+    PageStore store = store(index);
+    return store.offset(block(index)) + store.storedBytes(block(index));
   }
 
   int maxSlots() {

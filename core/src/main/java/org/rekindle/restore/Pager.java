@@ -1,9 +1,9 @@
 package org.rekindle.restore;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
@@ -29,18 +29,13 @@ final class Pager implements FaultSink {
    * (more waiting threads than buffers), the fault stays in the table as new and is looked at again next cycle.
    */
 
-  /**
-   * Demand reads that may be under way: more than any guest on these machines has waiting threads.
-   */
-  static final int DEMAND_BUFFERS = 32;
-
   private final Guest guest;
   private final PageStore base;
   private final Plan plan;
   private final ClaimBitmap claims;
-  private final BlockStream stream;
-  private final DemandReader[] readers;
-  private final BlockIo io;
+  private final FetchSequence sequence;
+  private final BlockSource source;
+  private final LongSupplier nanoClock;
   private final FaultTable faults = new FaultTable();
   private final FaultLog log = new FaultLog();
   private final Tally tally;
@@ -55,13 +50,12 @@ final class Pager implements FaultSink {
   private final BufferQueue arrived;
 
   /** Blocks that were read on demand and whose other pages are still to be placed. */
-  private final BufferQueue neighbours = new BufferQueue(DEMAND_BUFFERS);
+  private final BufferQueue neighbours;
 
   /** Buffers that a demand reader is filling. */
-  private final BufferQueue requested = new BufferQueue(DEMAND_BUFFERS);
+  private final BufferQueue requested;
 
-  private final BufferQueue demandBuffers = new BufferQueue(DEMAND_BUFFERS);
-  private final MemorySegment staging;
+  private final BufferQueue demandBuffers;
 
   private boolean running;
   private boolean gone;
@@ -76,30 +70,28 @@ final class Pager implements FaultSink {
       PageStore base,
       Plan plan,
       ClaimBitmap claims,
-      BlockStream stream,
-      DemandReader[] readers,
-      BlockIo io,
-      BlockBuffer[] demandBuffers,
-      Arena arena,
-      int streamBuffers,
+      FetchSequence sequence,
+      BlockSource source,
+      LongSupplier nanoClock,
       Tally tally) {
     this.guest = guest;
     this.base = base;
     this.plan = plan;
     this.claims = claims;
-    this.stream = stream;
-    this.readers = readers;
-    this.io = io;
+    this.sequence = sequence;
+    this.source = source;
+    this.nanoClock = nanoClock;
     this.tally = tally;
     this.prefetched = new BitSet(guest.memory().pages());
     this.removed = new BitSet(guest.memory().pages());
-    this.arrived = new BufferQueue(streamBuffers);
-    PageStore hot = plan.hot();
-    int stored = Math.max(base.maxStoredBytes(), hot == null ? 0 : hot.maxStoredBytes());
-    for (BlockBuffer buffer : demandBuffers) {
-      this.demandBuffers.add(buffer);
+    ReaderLimits limits = source.limits();
+    this.arrived = new BufferQueue(limits.streamBuffers());
+    this.neighbours = new BufferQueue(limits.demandBuffers());
+    this.requested = new BufferQueue(limits.demandBuffers());
+    this.demandBuffers = new BufferQueue(limits.demandBuffers());
+    for (BlockBuffer buffer : source.demandBuffers()) {
+      demandBuffers.add(buffer);
     }
-    this.staging = arena.allocate(Math.max(stored, 1), MemoryMap.PAGE_BYTES);
   }
 
   /** One cycle; false if there was nothing to do. */
@@ -132,7 +124,7 @@ final class Pager implements FaultSink {
 
   private void flush() throws IOException {
     // Before, not after: on a busy machine the VMM runs in our place as soon as it has the bytes.
-    long flushNs = System.nanoTime();
+    long flushNs = nanoClock.getAsLong();
     if (guest.flush()) {
       faults.served(flushNs, log);
     }
@@ -225,8 +217,7 @@ final class Pager implements FaultSink {
       place(page, decoded.raw, decoded.offsetOf(page), Cause.DEMAND);
       return true;
     }
-    boolean isShared = io.isShared(store, block);
-    if (!isShared && !streamIsPaced() && stream.bringsSoon(store, block)) {
+    if (!source.isDecoded(store, block) && !streamIsPaced() && source.bringsSoon(store, block)) {
       return true;
     }
     if (requested.find(store, block) != null) {
@@ -236,13 +227,11 @@ final class Pager implements FaultSink {
     if (buffer == null) {
       return false;
     }
-    if ((isShared && buffer.show(store, block))
-        || io.fetchIfCached(store, block, staging, buffer)) {
+    if (source.fetchAtHand(store, block, buffer)) {
       arrivedOnDemand(buffer);
     } else {
-      buffer.store = store;
-      buffer.block = block;
-      leastBusyReader().request(buffer);
+      buffer.hold(store, block);
+      source.request(buffer);
       requested.add(buffer);
     }
     return true;
@@ -258,23 +247,12 @@ final class Pager implements FaultSink {
     return buffer != null ? buffer : neighbours.find(store, block);
   }
 
-  private DemandReader leastBusyReader() {
-    DemandReader least = readers[0];
-    for (DemandReader reader : readers) {
-      if (reader.inFlight() < least.inFlight()) {
-        least = reader;
-      }
-    }
-    return least;
-  }
-
   private void takeDemandReads() throws IOException {
-    for (DemandReader reader : readers) {
-      reader.throwIfFailed();
-      for (BlockBuffer buffer = reader.poll(); buffer != null; buffer = reader.poll()) {
-        requested.remove(buffer);
-        arrivedOnDemand(buffer);
-      }
+    for (BlockBuffer buffer = source.pollRequested();
+        buffer != null;
+        buffer = source.pollRequested()) {
+      requested.remove(buffer);
+      arrivedOnDemand(buffer);
     }
   }
 
@@ -293,8 +271,7 @@ final class Pager implements FaultSink {
   }
 
   private void takeStream() throws IOException {
-    stream.throwIfFailed();
-    for (BlockBuffer buffer = stream.poll(); buffer != null; buffer = stream.poll()) {
+    for (BlockBuffer buffer = source.poll(); buffer != null; buffer = source.poll()) {
       placeAwaited(buffer);
       arrived.add(buffer);
     }
@@ -343,17 +320,21 @@ final class Pager implements FaultSink {
       if (next == null || !mayPlace(next, limit)) {
         break;
       }
-      room = placeFrom(next, room, stream.isPrefetch(next) ? Cause.PREFETCH : Cause.FILL);
+      room = placeFrom(next, room, isPrefetch(next) ? Cause.PREFETCH : Cause.FILL);
       if (isEmptied(next)) {
         arrived.poll();
-        stream.release(next);
+        source.release(next);
       }
     }
     return placeZeros(room, limit) < guest.batchPages();
   }
 
   private boolean mayPlace(BlockBuffer buffer, int limit) {
-    return stream.isPrefetch(buffer) || buffer.store().servedPage(buffer.block, 0) < limit;
+    return isPrefetch(buffer) || buffer.store().servedPage(buffer.block, 0) < limit;
+  }
+
+  private boolean isPrefetch(BlockBuffer buffer) {
+    return sequence.isPrefetch(buffer.entry());
   }
 
   private static boolean isEmptied(BlockBuffer buffer) {
@@ -421,7 +402,7 @@ final class Pager implements FaultSink {
   private int fillLimit() {
     return switch (plan.fill()) {
       case Plan.Fill.FullSpeed(long afterNs) ->
-          afterNs == 0 || (running && System.nanoTime() - startedNs >= afterNs)
+          afterNs == 0 || (running && nanoClock.getAsLong() - startedNs >= afterNs)
               ? guest.memory().pages()
               : 0;
       case Plan.Fill.None _ -> 0;
@@ -430,7 +411,7 @@ final class Pager implements FaultSink {
               ? (int)
                   Math.min(
                       guest.memory().pages(),
-                      (System.nanoTime() - startedNs) / 1e9 * pagesPerSecond)
+                      (nanoClock.getAsLong() - startedNs) / 1e9 * pagesPerSecond)
               : 0;
     };
   }
@@ -444,7 +425,7 @@ final class Pager implements FaultSink {
       case Plan.Fill.Linear(int pagesPerSecond) ->
           Math.max(1_000_000, 16_000_000_000L / pagesPerSecond);
       case Plan.Fill.FullSpeed(long afterNs) when running && fillLimit() == 0 ->
-          Math.max(1_000_000, startedNs + afterNs - System.nanoTime());
+          Math.max(1_000_000, startedNs + afterNs - nanoClock.getAsLong());
       default -> Long.MAX_VALUE;
     };
   }
@@ -504,7 +485,7 @@ final class Pager implements FaultSink {
     }
     guest.start();
     running = true;
-    startedNs = System.nanoTime();
+    startedNs = nanoClock.getAsLong();
     return true;
   }
 
@@ -513,7 +494,7 @@ final class Pager implements FaultSink {
     if (!running || finishing || gone || !claims.complete() || faults.size() > 0) {
       return false;
     }
-    allInNs = System.nanoTime();
+    allInNs = nanoClock.getAsLong();
     finishing = true;
     guest.finish();
     return true;
