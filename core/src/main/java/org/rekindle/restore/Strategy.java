@@ -68,15 +68,24 @@ public enum Strategy {
    * @throws IllegalArgumentException if the strategy needs a profile and the image has none
    */
   public Plan plan(Image image, Options options) {
-    PageStore base = image.base();
-    PageStore hot = image.hot().orElse(null);
-    Profile profile = image.profile().orElse(null);
-    if (needsProfile() && profile == null) {
+    if (needsProfile() && image.profile().isEmpty()) {
       throw new IllegalArgumentException(
           "the image has no working set profile; make one with: rekindle record "
               + image.directory()
               + " -- qemu-system-...");
     }
+    return plan(image.base(), image.hot().orElse(null), image.profile().orElse(null), options);
+  }
+
+  /**
+   * Plans a restore of an image of which only the layout is known.
+   *
+   * @param base every page that is not zero
+   * @param hot the profile's pages in its order, if they are stored a second time
+   * @param profile the working set, if it is known
+   */
+  public Plan plan(
+      PageStore base, @Nullable PageStore hot, @Nullable Profile profile, Options options) {
     BlockSequence nothing = BlockSequence.none(base);
     Plan.Fill slow = new Plan.Fill.Linear(options.fillPagesPerSecond());
     return switch (this) {
