@@ -2,6 +2,7 @@ package org.rekindle.guest.qemu;
 
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.json.Members;
 
 /**
  * A version of QEMU, as its monitor's greeting and {@code query-version} tell it.

@@ -25,6 +25,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.json.Json;
+import org.rekindle.json.Members;
 
 /*
  * One connection, one reader

@@ -4,6 +4,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.json.Members;
 
 /**
  * What the restoring side must know of a saved QEMU machine, apart from its memory and device

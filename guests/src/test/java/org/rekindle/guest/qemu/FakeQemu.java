@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.json.Members;
 
 /** Answers a save as QEMU does, but for what a test has gone wrong. */
 final class FakeQemu implements AutoCloseable {

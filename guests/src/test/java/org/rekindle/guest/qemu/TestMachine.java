@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
+import org.rekindle.json.Members;
 
 /**
  * A real QEMU (TCG, no disk, no kernel: its guest stays in the firmware) for tests of its monitor

@@ -1,4 +1,4 @@
-package org.rekindle.guest.qemu;
+package org.rekindle.json;
 
 import java.util.List;
 import java.util.Map;
@@ -6,31 +6,32 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Typed members of a JSON object that somebody else wrote: each either has the type that we need or
- * is refused with a sentence that names it.
+ * is refused with a sentence that names it (an {@link IllegalArgumentException}).
  */
-final class Members {
+public final class Members {
   private Members() {}
 
-  static String text(Map<String, @Nullable Object> object, String name) {
+  public static String text(Map<String, @Nullable Object> object, String name) {
     return member(object, name, String.class, "a string");
   }
 
-  static long integer(Map<String, @Nullable Object> object, String name) {
+  public static long integer(Map<String, @Nullable Object> object, String name) {
     return member(object, name, Long.class, "an integer");
   }
 
-  static boolean bool(Map<String, @Nullable Object> object, String name) {
+  public static boolean bool(Map<String, @Nullable Object> object, String name) {
     return member(object, name, Boolean.class, "true or false");
   }
 
   @SuppressWarnings("unchecked")
-  static Map<String, @Nullable Object> object(Map<String, @Nullable Object> object, String name) {
+  public static Map<String, @Nullable Object> object(
+      Map<String, @Nullable Object> object, String name) {
     return member(object, name, Map.class, "an object");
   }
 
   /** The objects of a list; anything else in it is refused. */
   @SuppressWarnings("unchecked")
-  static List<Map<String, @Nullable Object>> objects(@Nullable Object list, String name) {
+  public static List<Map<String, @Nullable Object>> objects(@Nullable Object list, String name) {
     if (list instanceof List<?> elements) {
       for (Object element : elements) {
         if (!(element instanceof Map)) {
