@@ -1,6 +1,7 @@
 package org.rekindle.cli;
 
 import java.lang.management.ManagementFactory;
+import org.rekindle.linux.NativeCalls;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -61,6 +62,7 @@ public final class Main implements Runnable {
   }
 
   public static void main(String[] arguments) {
+    NativeCalls.linkInBackground();
     int status = commandLine().execute(arguments);
     System.exit(status);
   }

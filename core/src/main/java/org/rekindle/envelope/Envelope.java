@@ -1,16 +1,15 @@
 package org.rekindle.envelope;
 
-import com.github.luben.zstd.Zstd;
-import com.github.luben.zstd.ZstdCompressCtx;
-import com.github.luben.zstd.ZstdDecompressCtx;
-import com.github.luben.zstd.ZstdException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 import java.util.zip.DataFormatException;
+import java.util.zip.DeflaterOutputStream;
+import java.util.zip.Inflater;
 
 /**
  * Wraps the body of a small metadata file. All numbers are little-endian.
@@ -21,8 +20,8 @@ import java.util.zip.DataFormatException;
  *  8      4    version of that kind
  * 12      4    CRC32C of everything from offset 16 to the end of the file
  * 16      4    bytes of the body
- * 20      4    bytes of the zstd frame
- * 24      -    the body as one zstd frame, which ends the file
+ * 20      4    bytes of the zlib stream
+ * 24      -    the body as one zlib stream (RFC 1950), which ends the file
  * </pre>
  *
  * <p>The checksum covers the lengths as well, so that an accident is never taken for a length; the
@@ -34,13 +33,7 @@ public final class Envelope {
   private static final int HEADER_BYTES = 24;
 
   /**
-   * The library's usual level. Level 9 saves another 1 % of the index of a 1 GiB guest (254 KB) and
-   * 5 % of a profile.
-   */
-  private static final int LEVEL = 3;
-
-  /**
-   * A body this many times longer than its frame is refused, so that a small file cannot make us
+   * A body this many times longer than its stream is refused, so that a small file cannot make us
    * allocate much. The most regular index and profile that there can be reach 5.
    */
   private static final int MAX_RATIO = 256;
@@ -54,27 +47,32 @@ public final class Envelope {
    */
   public static byte[] seal(String magic, int version, byte[] body) {
     byte[] kind = ascii(magic);
-    try (Arena arena = Arena.ofConfined();
-        ZstdCompressCtx zstd = new ZstdCompressCtx()) {
-      int bound = Math.toIntExact(Zstd.compressBound(body.length));
-      // SAFETY: both buffers live until the end of this block and the call below is given their
-      // sizes. Direct buffers, because zstd-jni pins arrays, which would hold up a collection.
-      ByteBuffer raw = nativeCopy(arena, body, 0, body.length);
-      ByteBuffer frame = arena.allocate(bound).asByteBuffer();
-      int frameBytes =
-          zstd.setLevel(LEVEL).compressDirectByteBuffer(frame, 0, bound, raw, 0, body.length);
-      byte[] file = new byte[HEADER_BYTES + frameBytes];
-      ByteBuffer.wrap(file)
-          .order(ByteOrder.LITTLE_ENDIAN)
-          .put(kind)
-          .putInt(version)
-          .putInt(0)
-          .putInt(body.length)
-          .putInt(frameBytes)
-          .put(frame.limit(frameBytes));
-      ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).putInt(12, checksum(file));
-      return file;
+    byte[] stream = deflate(body);
+    byte[] file = new byte[HEADER_BYTES + stream.length];
+    ByteBuffer.wrap(file)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .put(kind)
+        .putInt(version)
+        .putInt(0)
+        .putInt(body.length)
+        .putInt(stream.length)
+        .put(stream);
+    ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).putInt(12, checksum(file));
+    return file;
+  }
+
+  /**
+   * The JDK's codec and not zstd: to link that library takes 100 to 200 ms of start-up, and every
+   * restore begins with an index.
+   */
+  private static byte[] deflate(byte[] body) {
+    ByteArrayOutputStream stream = new ByteArrayOutputStream();
+    try (DeflaterOutputStream out = new DeflaterOutputStream(stream)) {
+      out.write(body);
+    } catch (IOException impossible) {
+      throw new UncheckedIOException(impossible);
     }
+    return stream.toByteArray();
   }
 
   /**
@@ -119,50 +117,49 @@ public final class Envelope {
               + maxBodyBytes
               + " are possible here");
     }
-    int frameBytes = header.getInt(20);
-    if (frameBytes != file.length - HEADER_BYTES) {
+    int streamBytes = header.getInt(20);
+    if (streamBytes != file.length - HEADER_BYTES) {
       throw new DataFormatException(
-          "frame of "
-              + Integer.toUnsignedString(frameBytes)
+          "stream of "
+              + Integer.toUnsignedString(streamBytes)
               + " bytes at offset 20, expected "
               + (file.length - HEADER_BYTES));
     }
-    if (bodyBytes > (long) frameBytes * MAX_RATIO) {
+    if (bodyBytes > (long) streamBytes * MAX_RATIO) {
       throw new DataFormatException(
-          "body of %d bytes at offset 16 cannot be in a frame of %d bytes"
-              .formatted(bodyBytes, frameBytes));
+          "body of %d bytes at offset 16 cannot be in a stream of %d bytes"
+              .formatted(bodyBytes, streamBytes));
     }
-    return decompress(file, frameBytes, bodyBytes);
+    return inflate(file, streamBytes, bodyBytes);
   }
 
-  private static ByteBuffer decompress(byte[] file, int frameBytes, int bodyBytes)
+  private static ByteBuffer inflate(byte[] file, int streamBytes, int bodyBytes)
       throws DataFormatException {
-    try (Arena arena = Arena.ofConfined();
-        ZstdDecompressCtx zstd = new ZstdDecompressCtx()) {
-      // SAFETY: both buffers live until the end of this block; the call is given their sizes and
-      // writes no more than bodyBytes. (One byte more, as an empty allocation has no address.)
-      ByteBuffer frame = nativeCopy(arena, file, HEADER_BYTES, frameBytes);
-      ByteBuffer raw = arena.allocate(bodyBytes + 1L).asByteBuffer();
-      int decoded = zstd.decompressDirectByteBuffer(raw, 0, bodyBytes, frame, 0, frameBytes);
-      if (decoded != bodyBytes) {
-        throw new DataFormatException(
-            "frame at offset 24 decodes to " + decoded + " bytes, expected " + bodyBytes);
+    byte[] body = new byte[bodyBytes];
+    Inflater inflater = new Inflater();
+    try {
+      inflater.setInput(file, HEADER_BYTES, streamBytes);
+      int decoded = 0;
+      while (decoded < bodyBytes) {
+        int more = inflater.inflate(body, decoded, bodyBytes - decoded);
+        if (more == 0) {
+          break; // the stream has ended, or goes on in a file that does not
+        }
+        decoded += more;
       }
-      byte[] body = new byte[bodyBytes];
-      raw.get(0, body);
+      boolean more = inflater.inflate(new byte[1]) > 0;
+      if (decoded < bodyBytes || more || !inflater.finished() || inflater.getRemaining() > 0) {
+        throw new DataFormatException("it is not the %d bytes of the body".formatted(bodyBytes));
+      }
       return ByteBuffer.wrap(body).order(ByteOrder.LITTLE_ENDIAN);
-    } catch (ZstdException damaged) {
+    } catch (DataFormatException damaged) {
       DataFormatException e =
-          new DataFormatException("frame at offset 24: " + damaged.getMessage());
+          new DataFormatException("stream at offset 24: " + damaged.getMessage());
       e.initCause(damaged);
       throw e;
+    } finally {
+      inflater.end();
     }
-  }
-
-  private static ByteBuffer nativeCopy(Arena arena, byte[] from, int offset, int bytes) {
-    MemorySegment copy = arena.allocate(bytes + 1L);
-    MemorySegment.copy(MemorySegment.ofArray(from), offset, copy, 0, bytes);
-    return copy.asByteBuffer();
   }
 
   private static int checksum(byte[] file) {

@@ -4,6 +4,7 @@ import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.Objects;
 import java.util.zip.CRC32C;
 import net.jpountz.lz4.LZ4Exception;
 import net.jpountz.lz4.LZ4SafeDecompressor;
@@ -20,10 +21,13 @@ final class BlockDecoder implements PageStore.Decoder {
   private final CRC32C crc = new CRC32C();
   private final BufferViews views = new BufferViews();
   private final LZ4SafeDecompressor lz4 = Lz4.decompressor();
-  private final ZstdDecompressCtx zstd = new ZstdDecompressCtx();
+
+  /** Only if there is something for it: to link the library takes 100 to 200 ms of start-up. */
+  private final @Nullable ZstdDecompressCtx zstd;
 
   BlockDecoder(FileStore store) {
     this.store = store;
+    this.zstd = store.hasZstd() ? new ZstdDecompressCtx() : null;
   }
 
   @Override
@@ -62,7 +66,8 @@ final class BlockDecoder implements PageStore.Decoder {
             }
             case LZ4 -> lz4.decompress(from, fromAt, storedBytes, into, intoAt, rawBytes);
             case ZSTD ->
-                zstd.decompressDirectByteBuffer(into, intoAt, rawBytes, from, fromAt, storedBytes);
+                Objects.requireNonNull(zstd)
+                    .decompressDirectByteBuffer(into, intoAt, rawBytes, from, fromAt, storedBytes);
           };
     } catch (LZ4Exception | ZstdException malformed) {
       throw damaged(block, String.valueOf(malformed.getMessage()), malformed);
@@ -87,6 +92,8 @@ final class BlockDecoder implements PageStore.Decoder {
 
   @Override
   public void close() {
-    zstd.close();
+    if (zstd != null) {
+      zstd.close();
+    }
   }
 }

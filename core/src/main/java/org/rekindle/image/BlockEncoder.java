@@ -4,8 +4,10 @@ import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
+import java.util.Objects;
 import java.util.zip.CRC32C;
 import net.jpountz.lz4.LZ4Compressor;
+import org.jspecify.annotations.Nullable;
 
 /** Compresses pages into blocks; owns the codec contexts of one thread. */
 final class BlockEncoder implements AutoCloseable {
@@ -25,7 +27,10 @@ final class BlockEncoder implements AutoCloseable {
       Arena.ofShared(); // closed by another thread than the one that uses it
   private final ByteBuffer output;
   private final LZ4Compressor lz4 = Lz4.compressor();
-  private final ZstdCompressCtx zstd = new ZstdCompressCtx();
+
+  /** Only if asked for: to link the library takes 100 to 200 ms of start-up. */
+  private final @Nullable ZstdCompressCtx zstd;
+
   private final CRC32C crc = new CRC32C();
   private final BlockTable table;
 
@@ -39,7 +44,7 @@ final class BlockEncoder implements AutoCloseable {
     output =
         arena.allocate((long) blocks * bound(blockPages * MemoryMap.PAGE_BYTES)).asByteBuffer();
     table = new BlockTable(blocks);
-    zstd.setLevel(ZSTD_LEVEL);
+    zstd = codec == Codec.ZSTD ? new ZstdCompressCtx().setLevel(ZSTD_LEVEL) : null;
   }
 
   /**
@@ -66,7 +71,9 @@ final class BlockEncoder implements AutoCloseable {
         switch (codec) {
           case RAW -> rawBytes;
           case LZ4 -> lz4.compress(raw, offset, rawBytes, output, at, room);
-          case ZSTD -> zstd.compressDirectByteBuffer(output, at, room, raw, offset, rawBytes);
+          case ZSTD ->
+              Objects.requireNonNull(zstd)
+                  .compressDirectByteBuffer(output, at, room, raw, offset, rawBytes);
         };
     Codec used = codec;
     if (bytes >= rawBytes * WORTHWHILE) {
@@ -81,9 +88,13 @@ final class BlockEncoder implements AutoCloseable {
     table.add(bytes, pages, used, (int) crc.getValue());
   }
 
-  private static int bound(int rawBytes) {
-    return Math.toIntExact(
-        Math.max(Zstd.compressBound(rawBytes), Lz4.compressor().maxCompressedLength(rawBytes)));
+  /** The most bytes that a block can take, before it is found not worthwhile. */
+  private int bound(int rawBytes) {
+    return switch (codec) {
+      case RAW -> rawBytes;
+      case LZ4 -> lz4.maxCompressedLength(rawBytes);
+      case ZSTD -> Math.toIntExact(Zstd.compressBound(rawBytes));
+    };
   }
 
   /** The bytes of the blocks that the last call made, end to end. */
@@ -98,7 +109,9 @@ final class BlockEncoder implements AutoCloseable {
 
   @Override
   public void close() {
-    zstd.close();
+    if (zstd != null) {
+      zstd.close();
+    }
     arena.close();
   }
 }

@@ -20,6 +20,7 @@ final class FileStore implements PageStore {
   private final int[] served; // pages, ascending by slot and then by page
   private final int maxSlots;
   private final int maxStoredBytes;
+  private final boolean hasZstd;
 
   FileStore(Path file, StoreIndex index) {
     this.file = file;
@@ -31,6 +32,7 @@ final class FileStore implements PageStore {
     blockOfSlot = new int[table.slots()];
     int mostSlots = 0;
     int mostBytes = 0;
+    boolean anyZstd = false;
     long at = 0;
     for (int b = 0; b < blocks; b++) {
       offset[b] = at;
@@ -39,9 +41,11 @@ final class FileStore implements PageStore {
       Arrays.fill(blockOfSlot, firstSlot[b], firstSlot[b + 1], b);
       mostSlots = Math.max(mostSlots, table.slots(b));
       mostBytes = Math.max(mostBytes, table.storedBytes(b));
+      anyZstd |= table.codec(b) == Codec.ZSTD;
     }
     maxSlots = mostSlots;
     maxStoredBytes = mostBytes;
+    hasZstd = anyZstd;
 
     // A counting sort of the pages by slot.
     int[] cursor = new int[table.slots() + 1];
@@ -135,6 +139,11 @@ final class FileStore implements PageStore {
 
   Codec codec(int block) {
     return table.codec(block);
+  }
+
+  /** Whether any block is stored in zstd. */
+  boolean hasZstd() {
+    return hasZstd;
   }
 
   int crc32c(int block) {
