@@ -75,6 +75,16 @@ public final class ImageWriter implements AutoCloseable {
   }
 
   /**
+   * Whether an image could be created, for whoever has something to lose by hearing it late.
+   *
+   * @throws java.nio.file.FileAlreadyExistsException if the directory exists
+   * @throws IOException if there is no place for it
+   */
+  public static void checkTarget(Path directory) throws IOException {
+    PartialDirectory.checkTarget(directory);
+  }
+
+  /**
    * Starts an image under a temporary name beside {@code directory}.
    *
    * @throws java.nio.file.FileAlreadyExistsException if the directory exists
@@ -118,10 +128,21 @@ public final class ImageWriter implements AutoCloseable {
         == -1;
   }
 
-  /** Says that a page is zero (needed only where it was given before). */
+  /** Says that a page is zero: one that was given before, or is known to be. */
   public void zero(int page) throws IOException {
     pages.check();
     slotOfPage[page] = StoreIndex.NONE;
+  }
+
+  /** Pages that are not zero, of those given so far. */
+  public int nonZeroPages() {
+    int pages = 0;
+    for (int slot : slotOfPage) {
+      if (slot != StoreIndex.NONE) {
+        pages++;
+      }
+    }
+    return pages;
   }
 
   public void deviceState(byte[] state) throws IOException {
@@ -132,9 +153,10 @@ public final class ImageWriter implements AutoCloseable {
   /**
    * Makes everything durable and gives the image its name.
    *
+   * @return bytes of the image's files
    * @throws IllegalArgumentException if the manifest describes other memory than was given at first
    */
-  public void commit(Manifest manifest) throws IOException {
+  public long commit(Manifest manifest) throws IOException {
     if (!manifest.memory().equals(memory)) {
       throw new IllegalArgumentException(
           "the manifest has memory " + manifest.memory() + ", the image " + memory);
@@ -151,7 +173,9 @@ public final class ImageWriter implements AutoCloseable {
     Durable.write(
         directory.path().resolve(ImageFiles.MANIFEST),
         ManifestFile.encode(new ImageFiles(manifest, 0, device, base, null, null)));
+    long bytes = directory.fileBytes();
     directory.commit();
+    return bytes;
   }
 
   /** Ends the writing thread and, unless the image was committed, deletes what was written. */

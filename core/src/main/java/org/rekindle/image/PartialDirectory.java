@@ -22,6 +22,20 @@ final class PartialDirectory implements AutoCloseable {
     this.partial = partial;
   }
 
+  /** Says what {@link #create} would say, and makes nothing. */
+  static void checkTarget(Path directory) throws IOException {
+    Path target = directory.toAbsolutePath().normalize();
+    refuseExisting(target);
+    Path parent = target.getParent();
+    while (parent != null && !Files.exists(parent)) {
+      parent = parent.getParent();
+    }
+    if (parent == null || !Files.isDirectory(parent) || !Files.isWritable(parent)) {
+      throw new IOException(
+          "cannot make " + directory + ": " + parent + " is not a writable directory");
+    }
+  }
+
   static PartialDirectory create(Path directory) throws IOException {
     Path target = directory.toAbsolutePath().normalize();
     Path parent = target.getParent();
@@ -45,6 +59,17 @@ final class PartialDirectory implements AutoCloseable {
 
   Path target() {
     return target;
+  }
+
+  /** Bytes of the files in it. */
+  long fileBytes() throws IOException {
+    long bytes = 0;
+    try (Stream<Path> files = Files.list(partial)) {
+      for (Path file : files.toList()) {
+        bytes += Files.size(file);
+      }
+    }
+    return bytes;
   }
 
   void commit() throws IOException {

@@ -2,11 +2,8 @@ package org.rekindle.guest.qemu;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.BitSet;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
@@ -20,13 +17,9 @@ final class ImageSink implements StreamSink, AutoCloseable {
   /** A report for each 4 MiB: a few hundred a second at most. */
   private static final int PAGES_PER_REPORT = 1024;
 
-  private static final MemorySegment ZEROS =
-      MemorySegment.ofArray(new long[MemoryMap.PAGE_BYTES / Long.BYTES]).asReadOnly();
-
   private final Path image;
   private final ImageWriter.Options layout;
   private final Image.Progress progress;
-  private final BitSet nonZero = new BitSet();
   private @Nullable ImageWriter writer;
   private long totalBytes;
   private long records;
@@ -45,22 +38,13 @@ final class ImageSink implements StreamSink, AutoCloseable {
 
   @Override
   public void page(int page, MemorySegment data, long offset) throws IOException {
-    long end = offset + MemoryMap.PAGE_BYTES;
-    if (MemorySegment.mismatch(data, offset, end, ZEROS, 0, MemoryMap.PAGE_BYTES) == -1) {
-      zero(page);
-      return;
-    }
-    nonZero.set(page);
     writer().page(page, data, offset);
     count();
   }
 
   @Override
   public void zero(int page) throws IOException {
-    if (nonZero.get(page)) {
-      nonZero.clear(page);
-      writer().zero(page);
-    }
+    writer().zero(page);
     count();
   }
 
@@ -74,20 +58,15 @@ final class ImageSink implements StreamSink, AutoCloseable {
   /** Makes the image durable and gives it its name; its size in bytes. */
   long commit(SavedStream stream, SavedMachine machine) throws IOException {
     writer().deviceState(stream.deviceState().sections());
-    writer().commit(new Manifest(GUEST_KIND, Instant.now(), stream.memory(), machine.toMap()));
+    long bytes =
+        writer().commit(new Manifest(GUEST_KIND, Instant.now(), stream.memory(), machine.toMap()));
     progress.update(totalBytes, totalBytes);
-    long bytes = 0;
-    try (Stream<Path> files = Files.list(image)) {
-      for (Path file : files.toList()) {
-        bytes += Files.size(file);
-      }
-    }
     return bytes;
   }
 
   /** Pages that are not zero. */
   int nonZeroPages() {
-    return nonZero.cardinality();
+    return writer().nonZeroPages();
   }
 
   private ImageWriter writer() {

@@ -1,9 +1,6 @@
 package org.rekindle.guest.qemu;
 
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -106,7 +103,7 @@ public final class QemuSave implements AutoCloseable {
     }
     long startNs = System.nanoTime();
     try {
-      checkTarget();
+      ImageWriter.checkTarget(image);
       try (Qmp qmp = Qmp.connect(monitor, COMMAND_TIMEOUT);
           Qmp.Subscription _ = qmp.subscribe(this::note)) {
         return save(qmp, startNs);
@@ -133,21 +130,6 @@ public final class QemuSave implements AutoCloseable {
       } catch (InterruptedException interrupted) {
         Thread.currentThread().interrupt();
       }
-    }
-  }
-
-  private void checkTarget() throws IOException {
-    if (Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
-      throw new FileAlreadyExistsException(
-          image.toString(), null, "it exists already; remove it or choose another name");
-    }
-    Path parent = image.toAbsolutePath().normalize().getParent();
-    while (parent != null && !Files.exists(parent)) {
-      parent = parent.getParent();
-    }
-    if (parent == null || !Files.isDirectory(parent) || !Files.isWritable(parent)) {
-      throw new IOException(
-          "cannot make " + image + ": " + parent + " is not a writable directory");
     }
   }
 
