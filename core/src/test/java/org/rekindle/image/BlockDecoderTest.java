@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class BlockDecoderTest {
   private static final int ROUNDS = 2_000;
-  private static final int MOST_ATTEMPTS = 50;
+  private static final long PATIENCE_NS = 60_000_000_000L;
 
   /**
    * What zstd-jni makes of its own for each call (a duplicate and a segment of either buffer): the
@@ -98,7 +98,8 @@ class BlockDecoderTest {
       }
       long allocated = Long.MAX_VALUE;
       long allowed = ROUNDS + (codec == Codec.ZSTD ? (long) ROUNDS * ZSTD_JNI_BYTES : 0);
-      for (int attempt = 0; allocated >= allowed && attempt < MOST_ATTEMPTS; attempt++) {
+      long untilNs = System.nanoTime() + PATIENCE_NS;
+      while (allocated >= allowed && System.nanoTime() < untilNs) {
         long before = threads.getCurrentThreadAllocatedBytes();
         for (int round = 0; round < ROUNDS; round++) {
           int block = round % store.blocks();

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The calls of the pager thread, against the JVM's own account of what a thread has allocated. */
 class AllocationTest {
   private static final int ROUNDS = 10_000;
-  private static final int MOST_ATTEMPTS = 50;
+  private static final long PATIENCE_NS = 60_000_000_000L;
 
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -43,7 +43,8 @@ class AllocationTest {
    */
   private void requireFlat(Round round, int rounds) throws IOException {
     long allocated = allocatedBytes(round, rounds);
-    for (int attempt = 0; allocated >= rounds && attempt < MOST_ATTEMPTS; attempt++) {
+    long untilNs = System.nanoTime() + PATIENCE_NS;
+    while (allocated >= rounds && System.nanoTime() < untilNs) {
       allocated = allocatedBytes(round, rounds);
     }
     assertThat(allocated).as("bytes in %d rounds", rounds).isLessThan(rounds);

@@ -36,7 +36,7 @@ class PagerAllocationTest {
    * Until the JIT's last tier has compiled a native call, the JDK makes an object for each (see
    * Libc); when that is depends on how busy the machine is.
    */
-  private static final int MOST_ATTEMPTS = 50;
+  private static final long PATIENCE_NS = 60_000_000_000L;
 
   @TempDir Path dir;
 
@@ -53,7 +53,8 @@ class PagerAllocationTest {
   private void requireFlat(Plan.Miss miss) throws IOException {
     Path directory = save();
     long allocated = allocatedBytes(directory, miss);
-    for (int attempt = 0; allocated >= FAULTS && attempt < MOST_ATTEMPTS; attempt++) {
+    long untilNs = System.nanoTime() + PATIENCE_NS;
+    while (allocated >= FAULTS && System.nanoTime() < untilNs) {
       allocated = allocatedBytes(directory, miss);
     }
     assertThat(allocated).as("bytes in %d faults", FAULTS).isLessThan(FAULTS);
