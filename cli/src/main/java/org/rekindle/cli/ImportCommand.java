@@ -1,15 +1,10 @@
 package org.rekindle.cli;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.ImportResult;
-import org.rekindle.guest.qemu.QemuImport;
-import org.rekindle.image.Codec;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -43,13 +38,7 @@ import picocli.CommandLine.Parameters;
       "130:interrupted; no image is left"
     })
 final class ImportCommand extends Operation {
-  @Option(
-      names = "--codec",
-      paramLabel = "CODEC",
-      defaultValue = "lz4",
-      description =
-          "How pages are stored: raw, lz4 (fast) or zstd (small). Default: ${DEFAULT-VALUE}.")
-  private Codec codec = Codec.LZ4;
+  @Mixin private final ImageLayout layout = new ImageLayout();
 
   @Parameters(index = "0", paramLabel = "FILE", description = "The saved machine.")
   private @Nullable Path file;
@@ -62,39 +51,7 @@ final class ImportCommand extends Operation {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    ImportResult imported;
-    try (Progress progress = progress("Importing")) {
-      QemuImport work =
-          new QemuImport(
-              Objects.requireNonNull(file),
-              Objects.requireNonNull(image),
-              SaveCommand.layout(codec),
-              progress::bytes);
-      cleanup.cancelBy(work);
-      imported = work.run();
-    }
-    publish(result(imported));
-  }
-
-  private Result result(ImportResult imported) {
-    Map<String, @Nullable Object> json = new LinkedHashMap<>();
-    json.put("image", Objects.toString(image));
-    json.put("kind", imported.kind());
-    json.put("machineType", imported.machine().machineType());
-    json.put("elapsedMs", imported.elapsedNs() / 1e6);
-    json.put("guestPages", imported.guestPages());
-    json.put("zeroPages", imported.zeroPages());
-    json.put("fileBytes", imported.fileBytes());
-    json.put("imageBytes", imported.imageBytes());
-    return new Result(
-        "imported %s: %s of memory (%s not zero); %s became %s in %s"
-            .formatted(
-                imported.kind(),
-                Figures.pages(imported.guestPages()),
-                Figures.pages(imported.guestPages() - imported.zeroPages()),
-                Figures.bytes((double) imported.fileBytes()),
-                Figures.bytes((double) imported.imageBytes()),
-                Figures.time(imported.elapsedNs())),
-        json);
+    Source source = new QemuFileSource(Objects.requireNonNull(file));
+    publish(source.make(Objects.requireNonNull(image), layout.options(), this, cleanup));
   }
 }

@@ -25,7 +25,7 @@ class CommandLineTest {
       quoteCharacter = '"',
       value = {
         "bla                                        | Unmatched argument at index 0: 'bla'",
-        "save vm.rekindle                           | Missing required option: '--qmp=SOCKET'",
+        "save vm.rekindle                           | say which machine to save: give --qmp SOCKET",
         "save --qmp s --then jump vm.rekindle       | --then",
         "save --qmp s --codec gzip vm.rekindle      | --codec",
         "import one two three                       | Unmatched argument",
