@@ -5,7 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +50,20 @@ public record Environment(
         rekindleVersion,
         Instant.now().truncatedTo(ChronoUnit.SECONDS),
         method);
+  }
+
+  /** By the names that they have in results.json. */
+  public Map<String, @Nullable Object> members() {
+    Map<String, @Nullable Object> members = new LinkedHashMap<>();
+    members.put("machine", machine);
+    members.put("kernel", kernel);
+    members.put("cores", cores);
+    members.put("storage", storage);
+    members.put("throttle", throttle);
+    members.put("rekindleVersion", rekindleVersion);
+    members.put("date", date.toString());
+    members.put("method", method);
+    return members;
   }
 
   private static String memory() {

@@ -19,7 +19,8 @@ import org.rekindle.responsiveness.SteadyState;
 import org.rekindle.responsiveness.TtrCurve.Vertex;
 
 /**
- * Results as a JSON tree and back: the one place that knows the names in results.json.
+ * Results as a JSON tree and back. The names in results.json are here, but for those that the page
+ * of a report has too: {@link RunResult#numbers} and {@link Environment#members}.
  *
  * <p>Each run is one flat object, so that it reads well and loads as one row; the groups of {@link
  * RunResult} exist in the code only.
@@ -31,22 +32,9 @@ final class ResultsJson {
     Map<String, @Nullable Object> document = new LinkedHashMap<>();
     document.put("format", Results.FORMAT);
     document.put("version", Results.VERSION);
-    document.put("environment", tree(environment));
+    document.put("environment", environment.members());
     document.put("runs", runs.stream().map(ResultsJson::tree).toList());
     return document;
-  }
-
-  private static Map<String, @Nullable Object> tree(Environment environment) {
-    Map<String, @Nullable Object> tree = new LinkedHashMap<>();
-    tree.put("machine", environment.machine());
-    tree.put("kernel", environment.kernel());
-    tree.put("cores", environment.cores());
-    tree.put("storage", environment.storage());
-    tree.put("throttle", environment.throttle());
-    tree.put("rekindleVersion", environment.rekindleVersion());
-    tree.put("date", environment.date().toString());
-    tree.put("method", environment.method());
-    return tree;
   }
 
   private static Map<String, @Nullable Object> tree(RunResult run) {
@@ -56,11 +44,7 @@ final class ResultsJson {
     tree.put("strategy", condition.strategy());
     tree.put("storage", condition.storage());
     tree.put("repetition", condition.repetition());
-    Progress progress = run.progress();
-    tree.put("firstInstructionMs", progress.firstInstructionMs());
-    tree.put("firstHeartbeatMs", progress.firstHeartbeatMs());
-    tree.put("backToNormalMs", progress.backToNormalMs());
-    tree.put("allInMs", progress.allInMs());
+    tree.putAll(run.numbers());
     Responsiveness responsiveness = run.responsiveness();
     StallScope scope = responsiveness.stallScope();
     tree.put("stallScope", scope == null ? null : word(scope));
@@ -68,23 +52,13 @@ final class ResultsJson {
     tree.put(
         "responsivenessClass",
         responsiveness.responsivenessClass().map(ResponsivenessClass::words).orElse(null));
-    Paging paging = run.paging();
-    tree.put("demandFaults", paging.demandFaults());
-    tree.put("lateFaults", paging.lateFaults());
-    tree.put("zeroPagesPlaced", paging.zeroPagesPlaced());
-    tree.put("bytesRead", paging.bytesRead());
-    tree.put("reads", paging.reads());
-    tree.put("pagesPrefetched", paging.pagesPrefetched());
-    tree.put("pagesPrefetchedUsed", paging.pagesPrefetchedUsed());
-    tree.put("coverage", paging.coverage());
-    tree.put("precision", paging.precision());
     Evidence evidence = run.evidence();
     tree.put("memoryIdentical", evidence.memoryIdentical());
     tree.put("faultLog", evidence.faultLog());
     tree.put("memoryBytes", evidence.memoryBytes());
     tree.put("qemuVersion", evidence.qemuVersion());
-    tree.put("postcopyBlocktimeMs", evidence.postcopyBlocktimeMs());
     tree.put("remark", evidence.remark());
+    Progress progress = run.progress();
     SteadyState steady = progress.steadyState();
     tree.put("steadyState", steady == null ? null : tree(steady));
     tree.put("beatsMs", progress.beatsMs());

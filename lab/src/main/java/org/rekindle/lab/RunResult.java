@@ -46,6 +46,26 @@ public record RunResult(
     return new RunResult(condition, progress, responsiveness, paging, collected);
   }
 
+  /** All its numbers, by the names that they have in results.json; null where one is not known. */
+  public Map<String, @Nullable Number> numbers() {
+    Map<String, @Nullable Number> numbers = new LinkedHashMap<>();
+    numbers.put("firstInstructionMs", progress.firstInstructionMs());
+    numbers.put("firstHeartbeatMs", progress.firstHeartbeatMs());
+    numbers.put("backToNormalMs", progress.backToNormalMs());
+    numbers.put("allInMs", progress.allInMs());
+    numbers.put("demandFaults", paging.demandFaults());
+    numbers.put("lateFaults", paging.lateFaults());
+    numbers.put("zeroPagesPlaced", paging.zeroPagesPlaced());
+    numbers.put("bytesRead", paging.bytesRead());
+    numbers.put("reads", paging.reads());
+    numbers.put("pagesPrefetched", paging.pagesPrefetched());
+    numbers.put("pagesPrefetchedUsed", paging.pagesPrefetchedUsed());
+    numbers.put("coverage", paging.coverage());
+    numbers.put("precision", paging.precision());
+    numbers.put("postcopyBlocktimeMs", evidence.postcopyBlocktimeMs());
+    return numbers;
+  }
+
   /**
    * What was restored how. Runs that differ in {@code repetition} only are repetitions of one
    * another.

@@ -5,35 +5,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.lab.Environment;
 import org.rekindle.lab.Results;
 import org.rekindle.lab.RunResult;
 import org.rekindle.responsiveness.ResponsivenessClass;
 
 /** Results as the JSON tree that the page's scripts draw. */
 final class ReportData {
-  /** The numbers that have a median, by the name they have on the page and in results.json. */
-  private static final Map<String, Function<RunResult, @Nullable Number>> NUMBERS =
-      new LinkedHashMap<>();
-
-  static {
-    NUMBERS.put("firstInstructionMs", run -> run.progress().firstInstructionMs());
-    NUMBERS.put("firstHeartbeatMs", run -> run.progress().firstHeartbeatMs());
-    NUMBERS.put("backToNormalMs", run -> run.progress().backToNormalMs());
-    NUMBERS.put("allInMs", run -> run.progress().allInMs());
-    NUMBERS.put("demandFaults", run -> run.paging().demandFaults());
-    NUMBERS.put("lateFaults", run -> run.paging().lateFaults());
-    NUMBERS.put("bytesRead", run -> run.paging().bytesRead());
-    NUMBERS.put("reads", run -> run.paging().reads());
-    NUMBERS.put("pagesPrefetched", run -> run.paging().pagesPrefetched());
-    NUMBERS.put("pagesPrefetchedUsed", run -> run.paging().pagesPrefetchedUsed());
-    NUMBERS.put("coverage", run -> run.paging().coverage());
-    NUMBERS.put("precision", run -> run.paging().precision());
-    NUMBERS.put("postcopyBlocktimeMs", run -> run.evidence().postcopyBlocktimeMs());
-  }
-
   /** Runs of different sessions are no repetitions of one another: the machine may differ. */
   private record Scene(int session, String guest, String storage) {}
 
@@ -72,7 +50,7 @@ final class ReportData {
     tree.put("conditions", conditions);
     tree.put(
         "environments",
-        results.sessions().stream().map(session -> environment(session.environment())).toList());
+        results.sessions().stream().map(session -> session.environment().members()).toList());
     return tree;
   }
 
@@ -81,7 +59,9 @@ final class ReportData {
     Map<String, @Nullable Object> tree = new LinkedHashMap<>();
     tree.put("name", contender.strategy());
     Map<String, @Nullable Object> numbers = new LinkedHashMap<>();
-    NUMBERS.forEach((name, number) -> numbers.put(name, spread(contender.spread(number))));
+    for (String name : typical.numbers().keySet()) {
+      numbers.put(name, spread(contender.spread(run -> run.numbers().get(name))));
+    }
     for (String key : typical.responsiveness().ttrMs().keySet()) {
       numbers.put(key, spread(contender.ttrMs(key)));
     }
@@ -112,7 +92,7 @@ final class ReportData {
   private static Map<String, @Nullable Object> run(RunResult run) {
     Map<String, @Nullable Object> tree = new LinkedHashMap<>();
     tree.put("repetition", run.condition().repetition());
-    NUMBERS.forEach((name, number) -> tree.put(name, number.apply(run)));
+    tree.putAll(run.numbers());
     tree.put("ttrMs", run.responsiveness().ttrMs());
     tree.put("stallScope", String.valueOf(run.responsiveness().stallScope()));
     tree.put("memoryIdentical", run.evidence().memoryIdentical());
@@ -135,18 +115,5 @@ final class ReportData {
   /** To a millionth: a microsecond, or a hundredth of what any plot can show. */
   private static double rounded(double value) {
     return Math.round(value * 1e6) / 1e6;
-  }
-
-  private static Map<String, @Nullable Object> environment(Environment environment) {
-    Map<String, @Nullable Object> tree = new LinkedHashMap<>();
-    tree.put("machine", environment.machine());
-    tree.put("kernel", environment.kernel());
-    tree.put("cores", environment.cores());
-    tree.put("storage", environment.storage());
-    tree.put("throttle", environment.throttle());
-    tree.put("rekindleVersion", environment.rekindleVersion());
-    tree.put("date", environment.date().toString());
-    tree.put("method", environment.method());
-    return tree;
   }
 }
