@@ -14,7 +14,10 @@ final class Abi {
   static final int F_GETFL = 3;
   static final int F_SETFL = 4;
   static final int SEEK_END = 2;
+  static final int SEEK_DATA = 3;
+  static final int SEEK_HOLE = 4;
   static final int POSIX_FADV_RANDOM = 1;
+  static final int POSIX_FADV_SEQUENTIAL = 2;
   static final int POSIX_FADV_DONTNEED = 4;
 
   // sys/uio.h

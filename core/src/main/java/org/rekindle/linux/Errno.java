@@ -7,6 +7,7 @@ public final class Errno {
   public static final int ESRCH = 3;
   public static final int EINTR = 4;
   public static final int EIO = 5;
+  public static final int ENXIO = 6;
   public static final int EBADF = 9;
   public static final int EAGAIN = 11;
   public static final int ENOMEM = 12;
@@ -35,6 +36,7 @@ public final class Errno {
       case ESRCH -> "no such process (ESRCH)";
       case EINTR -> "interrupted (EINTR)";
       case EIO -> "input/output error (EIO)";
+      case ENXIO -> "no such device or address (ENXIO)";
       case EBADF -> "descriptor is closed (EBADF)";
       case EAGAIN -> "would block (EAGAIN)";
       case ENOMEM -> "out of memory (ENOMEM)";
