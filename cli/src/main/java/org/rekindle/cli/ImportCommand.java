@@ -1,8 +1,7 @@
 package org.rekindle.cli;
 
 import java.nio.file.Path;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
@@ -11,16 +10,19 @@ import picocli.CommandLine.Parameters;
     name = "import",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    header = "Makes an image from a file that QEMU or libvirt saved.",
+    header = "Makes an image from what QEMU, libvirt or CRIU saved.",
     description =
         """
 
-        Reads what people already have, told by its content and not by its name:
+        Reads what people already have; files of QEMU are told by their content, not their name:
           - migration streams of QEMU 7.2 to 11 (migrate "exec:cat > FILE", migrate file:FILE)
           - mapped-ram files of QEMU 9.0 and later
           - libvirt 'virsh save' files, raw or zstd
+          - with --criu: the folder that 'criu dump' of CRIU 4 wrote, also on top of pre-dumps
         What cannot be served later is refused by name: block migration, other iterable \
-        devices, xbzrle and compressed streams. The file itself is never changed.
+        devices, xbzrle and compressed streams; pages that CRIU left with a page server, or has \
+        compressed. What is read is never changed. A dump of CRIU is needed beside its image: \
+        the image has the memory that CRIU restores lazily, the dump everything else.
         """,
     footer =
         """
@@ -29,6 +31,10 @@ import picocli.CommandLine.Parameters;
           virsh save web1 web1.save
           rekindle import web1.save web1.rekindle
           rekindle inspect web1.rekindle
+
+        A process that CRIU has dumped
+          criu dump --tree 4711 --images-dir dump --shell-job
+          rekindle import --criu dump process.rekindle
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -40,18 +46,24 @@ import picocli.CommandLine.Parameters;
 final class ImportCommand extends Operation {
   @Mixin private final ImageLayout layout = new ImageLayout();
 
-  @Parameters(index = "0", paramLabel = "FILE", description = "The saved machine.")
-  private @Nullable Path file;
+  @Mixin private final CriuSource criu = new CriuSource();
 
   @Parameters(
-      index = "1",
-      paramLabel = "IMAGE",
-      description = "Folder to create; it must not exist yet.")
-  private @Nullable Path image;
+      index = "0",
+      arity = "1..2",
+      paramLabel = "FILE IMAGE",
+      hideParamSyntax = true,
+      description = {
+        "FILE: what QEMU or libvirt saved; not with --criu.",
+        "IMAGE: folder to create; it must not exist yet."
+      })
+  private List<Path> paths = List.of();
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Source source = new QemuFileSource(Objects.requireNonNull(file));
-    publish(source.make(Objects.requireNonNull(image), layout.options(), this, cleanup));
+    Path image = paths.getLast();
+    Source file = new QemuFileSource(paths.size() == 2 ? paths.getFirst() : null);
+    Source source = Choice.of(command(), "say what is to be imported", List.of(file, criu));
+    publish(source.make(image, layout.options(), this, cleanup));
   }
 }

@@ -3,13 +3,18 @@ package org.rekindle.cli;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.qemu.ImportResult;
 import org.rekindle.guest.qemu.QemuImport;
 import org.rekindle.image.ImageWriter;
 
-/** A file that QEMU or libvirt saved. */
-record QemuFileSource(Path file) implements Source {
+/**
+ * A file that QEMU or libvirt saved.
+ *
+ * @param file null if there is none on the command line
+ */
+record QemuFileSource(@Nullable Path file) implements Source {
   @Override
   public String synopsis() {
     return "FILE";
@@ -17,14 +22,15 @@ record QemuFileSource(Path file) implements Source {
 
   @Override
   public boolean chosen() {
-    return true;
+    return file != null;
   }
 
   @Override
   public Operation.Result make(
       Path image, ImageWriter.Options layout, Operation command, Cleanup cleanup) throws Exception {
     try (Progress progress = command.progress("Importing")) {
-      QemuImport work = new QemuImport(file, image, layout, progress::bytes);
+      QemuImport work =
+          new QemuImport(Objects.requireNonNull(file), image, layout, progress::bytes);
       cleanup.cancelBy(work);
       return result(image, work.run());
     }

@@ -28,6 +28,8 @@ class CommandLineTest {
         "save vm.rekindle                           | say which machine to save: give --qmp SOCKET",
         "save --qmp s --then jump vm.rekindle       | --then",
         "save --qmp s --codec gzip vm.rekindle      | --codec",
+        "import one                                 | say what is to be imported: give FILE or --criu DIR",
+        "import --criu dump one two                 | give either FILE or --criu DIR, not both",
         "import one two three                       | Unmatched argument",
         "record vm.rekindle                         | give a QEMU command after --",
         "record --for 10 vm.rekindle -- q           | '10' is not a time; write one such as 10s",
