@@ -59,6 +59,14 @@ public interface Guest extends AutoCloseable {
       throws IOException;
 
   /**
+   * Whether a page is in when {@link #place} returns, and not only after {@link #flush}: then a
+   * fault was served before the rest of a cycle's work.
+   */
+  default boolean placesAtOnce() {
+    return false;
+  }
+
+  /**
    * Pushes out what was placed.
    *
    * @return whether everything placed so far has been handed to the kernel; if not, call again

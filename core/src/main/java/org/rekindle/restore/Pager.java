@@ -106,11 +106,16 @@ final class Pager implements FaultSink {
     serveNewFaults();
     takeDemandReads();
     takeStream();
-    if (faults.anyPlaced()) {
-      flush(); // what the guest waits for does not wait for the batch
+    if (guest.placesAtOnce()) {
+      flush();
     }
     boolean wasReady = guest.ready();
-    boolean placedBatch = wasReady && placeBatch();
+    int room = wasReady ? placeNeighbours(guest.batchPages()) : 0;
+    if (faults.anyPlaced()) {
+      flush(); // what the guest waits for goes with its neighbours, and before the rest of the
+      // batch
+    }
+    boolean placedBatch = wasReady && placeBatch(room) < guest.batchPages();
     flush();
     boolean roomAgain = !wasReady && guest.ready();
     boolean finishedNow = finish();
@@ -301,21 +306,11 @@ final class Pager implements FaultSink {
     }
   }
 
-  /** Places one batch of pages that nobody waits for; false if there was none. */
-  private boolean placeBatch() throws IOException {
-    int room = guest.batchPages();
+  /** Places one batch of pages that nobody waits for, and says how much room is left. */
+  private int placeBatch(int most) throws IOException {
     int limit = fillLimit();
-    room = placeZeroFirst(room);
+    int room = placeZeroFirst(most);
     while (room > 0) {
-      BlockBuffer neighbour = neighbours.peek();
-      if (neighbour != null) {
-        room = placeFrom(neighbour, room, Cause.NEIGHBOUR);
-        if (isEmptied(neighbour)) {
-          neighbours.poll();
-          release(neighbour);
-        }
-        continue;
-      }
       BlockBuffer next = arrived.peek();
       if (next == null || !mayPlace(next, limit)) {
         break;
@@ -326,7 +321,20 @@ final class Pager implements FaultSink {
         source.release(next);
       }
     }
-    return placeZeros(room, limit) < guest.batchPages();
+    return placeZeros(room, limit);
+  }
+
+  /** Places what came with the blocks of demanded pages, and says how much room is left. */
+  private int placeNeighbours(int most) throws IOException {
+    int room = most;
+    for (BlockBuffer next = neighbours.peek(); next != null && room > 0; next = neighbours.peek()) {
+      room = placeFrom(next, room, Cause.NEIGHBOUR);
+      if (isEmptied(next)) {
+        neighbours.poll();
+        release(next);
+      }
+    }
+    return room;
   }
 
   private boolean mayPlace(BlockBuffer buffer, int limit) {
