@@ -86,9 +86,11 @@ public final class MappedMemory implements AutoCloseable {
     }
   }
 
-  /** Unmaps it. */
+  /** Unmaps it, once. */
   @Override
   public void close() {
-    arena.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

@@ -130,13 +130,9 @@ public final class Userfaultfd implements AutoCloseable {
       if (!kind.equals(KIND)) {
         throw new IllegalArgumentException("the descriptor is no userfaultfd but " + kind);
       }
-      int flags = Libc.fcntl(descriptor.fd(), Abi.F_GETFL, 0);
-      int result =
-          flags < 0 ? flags : Libc.fcntl(descriptor.fd(), Abi.F_SETFL, flags | Abi.O_NONBLOCK);
-      if (result < 0) {
-        throw new LinuxException("set a userfaultfd to non-blocking", -result);
-      }
-      return new Userfaultfd(descriptor);
+      Userfaultfd adopted = new Userfaultfd(descriptor);
+      adopted.setNonBlocking();
+      return adopted;
     } catch (IOException | RuntimeException refused) {
       descriptor.close();
       throw refused;
@@ -151,6 +147,19 @@ public final class Userfaultfd implements AutoCloseable {
   /** The features that are on; of a descriptor that somebody else made they are not known: 0. */
   public long features() {
     return features;
+  }
+
+  /**
+   * Sets it to non-blocking. Whoever else holds it can set it back; then it is always ready for a
+   * {@link Poller}, with nothing to read.
+   */
+  public void setNonBlocking() throws IOException {
+    int flags = Libc.fcntl(descriptor.fd(), Abi.F_GETFL, 0);
+    int result =
+        flags < 0 ? flags : Libc.fcntl(descriptor.fd(), Abi.F_SETFL, flags | Abi.O_NONBLOCK);
+    if (result < 0) {
+      throw new LinuxException("set a userfaultfd to non-blocking", -result);
+    }
   }
 
   /**
@@ -177,8 +186,8 @@ public final class Userfaultfd implements AutoCloseable {
   }
 
   /**
-   * The descriptor was set to non-blocking, but whoever else holds it can set it back. Since Linux
-   * 6.10 a read can insist; before, we trust the peer, whose restore alone would stand still.
+   * Does not wait even if somebody has set the descriptor to blocking. Only since Linux 6.10 can a
+   * read insist on that; before, we trust the peer, whose restore alone would stand still.
    */
   private long readNow(long address, long bytes) {
     // SAFETY: the caller's checked range.

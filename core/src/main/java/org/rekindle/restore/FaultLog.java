@@ -70,7 +70,9 @@ public final class FaultLog {
     return chunks.get(i / CHUNK).pages[i % CHUNK];
   }
 
-  /** The virtual CPU that waited, or {@link FaultSink#VCPU_UNKNOWN}. */
+  /**
+   * The virtual CPU that waited, {@link FaultSink#VCPU_UNKNOWN} or {@link FaultSink#NOT_A_VCPU}.
+   */
   public int vcpu(int i) {
     return chunks.get(i / CHUNK).vcpu[i % CHUNK];
   }

@@ -5,6 +5,9 @@ public interface FaultSink {
   /** No virtual CPU is known for a fault. */
   int VCPU_UNKNOWN = -1;
 
+  /** A thread of the VMM waits that is known to be no virtual CPU. */
+  int NOT_A_VCPU = -2;
+
   /**
    * The guest waits for what its memory manager calls a page: a unit of one page of ours, or of 512
    * where it has huge pages of 2 MiB.
@@ -12,7 +15,7 @@ public interface FaultSink {
    * @param page dense page number of the first
    * @param pages how many pages the unit has
    * @param arrivalNs when the fault was read, on the clock of {@link System#nanoTime}
-   * @param vcpu which virtual CPU waits, or {@link #VCPU_UNKNOWN}
+   * @param vcpu which virtual CPU waits, {@link #VCPU_UNKNOWN} or {@link #NOT_A_VCPU}
    * @param write whether it was a write, where the VMM tells; false otherwise
    */
   void fault(int page, int pages, long arrivalNs, int vcpu, boolean write);
