@@ -50,9 +50,11 @@ final class Abi {
   static final int SOCK_CLOEXEC = 0x80000;
   static final int SOL_SOCKET = 1;
   static final int SO_SNDBUF = 7;
+  static final int SO_PASSCRED = 16;
   static final int SO_PEERCRED = 17;
   static final int SO_PEERPIDFD = 77;
   static final int SCM_RIGHTS = 1;
+  static final int SCM_CREDENTIALS = 2;
   static final int MSG_CTRUNC = 0x8;
   static final int MSG_DONTWAIT = 0x40;
   static final int MSG_NOSIGNAL = 0x4000;
@@ -86,6 +88,7 @@ final class Abi {
   static final long UFFDIO_ZEROPAGE = 0xc020aa04L;
   static final long UFFDIO_WRITEPROTECT = 0xc018aa06L;
   static final long UFFDIO_CONTINUE = 0xc020aa07L;
+  static final long UFFDIO_POISON = 0xc020aa08L;
   static final int UFFDIO_ZEROPAGE_NUMBER = 4;
   static final int UFFDIO_COPY_MODE_DONTWAKE = 1;
   static final int UFFDIO_ZEROPAGE_MODE_DONTWAKE = 1;
@@ -143,6 +146,13 @@ final class Abi {
   static final int UFFDIO_ZEROPAGE_ZEROPAGE = 24;
   static final int UFFDIO_CONTINUE_MODE = 16;
   static final int UFFDIO_CONTINUE_MAPPED = 24;
+
+  /**
+   * {@code struct uffdio_poison { struct uffdio_range; __u64 mode; __s64 updated; }} (Linux 6.6).
+   */
+  static final int UFFDIO_POISON_MODE = 16;
+
+  static final int UFFDIO_POISON_UPDATED = 24;
 
   /** {@code struct uffd_msg}: event, and 24 bytes whose meaning depends on it. */
   static final int UFFD_MSG_BYTES = 32;

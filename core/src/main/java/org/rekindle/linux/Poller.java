@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -14,8 +15,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * ppoll and an eventfd
  *
  * A restore watches two or three descriptors, so ppoll, which hands over the whole table each time,
- * costs no more than epoll, and unlike epoll_wait it takes nanoseconds. The first row of the table
- * is an eventfd: wake() makes it readable.
+ * costs no more than epoll, and unlike epoll_wait it takes nanoseconds. (A tree of processes has one
+ * for each; a thousand take a few tens of microseconds.) The first row of the table is an eventfd:
+ * wake() makes it readable.
  *
  * Many threads may wake at once (each reader that has decoded a block), so only the first wake since
  * the last one was noticed makes a system call; the flag "waking" tells. poll() empties the eventfd
@@ -31,29 +33,33 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * nothing.
  */
 public final class Poller implements AutoCloseable {
+  /** No descriptor. */
+  private static final int FREE = -1;
+
   /** What tells the owner of a descriptor to read: data, or the end, which a read then reports. */
   private static final int READABLE = Abi.POLLIN | Abi.POLLHUP | Abi.POLLERR | Abi.POLLNVAL;
 
   private final Descriptor wakeup;
   private final AtomicBoolean waking = new AtomicBoolean();
-  private final int capacity;
 
-  /** struct pollfd[1 + capacity]; row 0 is the eventfd, row i + 1 has index i. */
-  private final MemorySegment table;
+  /** struct pollfd[1 + fds.length]; row 0 is the eventfd, row i + 1 has index i. */
+  private MemorySegment table;
 
-  /** The descriptors by index: in the table they are negative while nothing is waited for. */
-  private final int[] fds;
+  /**
+   * The descriptors by index: in the table they are negative while nothing is waited for. {@link
+   * #FREE} where one was removed.
+   */
+  private int[] fds;
 
   private int count;
 
-  /** At most this many descriptors. */
+  /** With room for so many descriptors; more find room as they come. */
   public Poller(int capacity) throws IOException {
     if (capacity < 0) {
       throw new IllegalArgumentException("capacity " + capacity);
     }
-    this.capacity = capacity;
     this.fds = new int[capacity];
-    this.table = Arena.ofAuto().allocate((1L + capacity) * Abi.POLLFD_BYTES, 8);
+    this.table = table(capacity);
     int fd = Libc.eventfd(0, Abi.EFD_NONBLOCK | Abi.EFD_CLOEXEC);
     if (fd < 0) {
       throw new LinuxException("make an eventfd", -fd);
@@ -71,12 +77,28 @@ public final class Poller implements AutoCloseable {
     if (fd < 0) {
       throw new IllegalArgumentException("descriptor " + fd + " is closed");
     }
-    if (count == capacity) {
-      throw new IllegalStateException("more than " + capacity + " descriptors");
+    int index = 0;
+    while (index < count && fds[index] != FREE) {
+      index++;
     }
-    fds[count] = fd;
-    interest(count++, false, false);
-    return count - 1;
+    if (index == fds.length) {
+      fds = Arrays.copyOf(fds, Math.max(8, 2 * fds.length));
+      table = table(fds.length).copyFrom(table);
+    }
+    count = Math.max(count, index + 1);
+    fds[index] = fd;
+    interest(index, false, false);
+    return index;
+  }
+
+  private static MemorySegment table(int capacity) {
+    return Arena.ofAuto().allocate((1L + capacity) * Abi.POLLFD_BYTES, 8);
+  }
+
+  /** Watches a descriptor no more; its name will be that of another. */
+  public void remove(int index) {
+    interest(index, false, false);
+    fds[index] = FREE;
   }
 
   /**

@@ -16,6 +16,8 @@ import java.util.List;
  *   56  struct iovec      the caller's bytes
  *   72  struct cmsghdr    SOL_SOCKET, SCM_RIGHTS
  *   88  int[n]            the descriptors, padded to 8 bytes
+ *       struct cmsghdr    SOL_SOCKET, SCM_CREDENTIALS; only received, in any order with the other
+ *       struct ucred      the sender, padded to 8 bytes
  * </pre>
  */
 final class SocketMessage implements AutoCloseable {
@@ -25,12 +27,23 @@ final class SocketMessage implements AutoCloseable {
   private static final int IOVEC = Abi.MSGHDR_BYTES;
   private static final int CONTROL = IOVEC + Abi.IOVEC_BYTES;
 
+  /** CMSG_SPACE of a struct ucred. */
+  private static final int CREDENTIALS = Abi.CMSGHDR_BYTES + ((Abi.UCRED_BYTES + 7) & -8);
+
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment memory;
 
-  /** The bytes lie in memory that the caller keeps alive. */
-  SocketMessage(long address, long bytes, int descriptors) {
-    long controlBytes = space(descriptors);
+  /** To be sent with so many descriptors. The bytes lie in memory that the caller keeps alive. */
+  static SocketMessage toSend(long address, long bytes, int descriptors) {
+    return new SocketMessage(address, bytes, space(descriptors));
+  }
+
+  /** To be received. The bytes lie in memory that the caller keeps alive. */
+  static SocketMessage toReceive(long address, long bytes) {
+    return new SocketMessage(address, bytes, space(MOST) + CREDENTIALS);
+  }
+
+  private SocketMessage(long address, long bytes, long controlBytes) {
     memory = arena.allocate(CONTROL + Math.max(controlBytes, Abi.CMSGHDR_BYTES), 8);
     memory.set(JAVA_LONG, IOVEC + Abi.IOVEC_BASE, address);
     memory.set(JAVA_LONG, IOVEC + Abi.IOVEC_LEN, bytes);
@@ -84,18 +97,38 @@ final class SocketMessage implements AutoCloseable {
   /** What came, each with its new owner. */
   List<Descriptor> descriptors() {
     List<Descriptor> descriptors = new ArrayList<>();
-    long end = CONTROL + memory.get(JAVA_LONG, Abi.MSGHDR_CONTROLLEN);
-    for (long at = CONTROL; at + Abi.CMSGHDR_BYTES <= end; ) {
-      long bytes = memory.get(JAVA_LONG, at + Abi.CMSGHDR_LEN);
-      if (memory.get(JAVA_INT, at + Abi.CMSGHDR_LEVEL) == Abi.SOL_SOCKET
-          && memory.get(JAVA_INT, at + Abi.CMSGHDR_TYPE) == Abi.SCM_RIGHTS) {
-        for (long fd = at + Abi.CMSGHDR_BYTES; fd + Integer.BYTES <= at + bytes; fd += 4) {
-          descriptors.add(new Descriptor(memory.get(JAVA_INT, fd)));
-        }
+    for (long at = part(CONTROL, Abi.SCM_RIGHTS); at >= 0; at = part(after(at), Abi.SCM_RIGHTS)) {
+      long end = at + memory.get(JAVA_LONG, at + Abi.CMSGHDR_LEN);
+      for (long fd = at + Abi.CMSGHDR_BYTES; fd + Integer.BYTES <= end; fd += Integer.BYTES) {
+        descriptors.add(new Descriptor(memory.get(JAVA_INT, fd)));
       }
-      at += Math.max(Abi.CMSGHDR_BYTES, bytes + 7 & -8);
     }
     return descriptors;
+  }
+
+  /** The process that sent it; 0 if that was not asked for, or it runs where we see none. */
+  int sender() {
+    long at = part(CONTROL, Abi.SCM_CREDENTIALS);
+    return at < 0 ? 0 : memory.get(JAVA_INT, at + Abi.CMSGHDR_BYTES + Abi.UCRED_PID);
+  }
+
+  /**
+   * Where the next control message of a type begins, at {@code from} or behind; -1 if none does.
+   */
+  private long part(long from, int type) {
+    long end = CONTROL + memory.get(JAVA_LONG, Abi.MSGHDR_CONTROLLEN);
+    for (long at = from; at + Abi.CMSGHDR_BYTES <= end; at = after(at)) {
+      if (memory.get(JAVA_INT, at + Abi.CMSGHDR_LEVEL) == Abi.SOL_SOCKET
+          && memory.get(JAVA_INT, at + Abi.CMSGHDR_TYPE) == type) {
+        return at;
+      }
+    }
+    return -1;
+  }
+
+  private long after(long at) {
+    long bytes = memory.get(JAVA_LONG, at + Abi.CMSGHDR_LEN);
+    return at + Math.max(Abi.CMSGHDR_BYTES, (bytes + 7) & -8);
   }
 
   @Override

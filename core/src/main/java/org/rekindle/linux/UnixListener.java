@@ -92,6 +92,14 @@ public final class UnixListener implements AutoCloseable {
     return socket.fd();
   }
 
+  /**
+   * As {@link UnixSocket#askForSenders}, of all connections from now on: also of what is sent
+   * before they are accepted.
+   */
+  public void askForSenders() throws IOException {
+    UnixSocket.askForSenders(socket, path);
+  }
+
   /** The next connection that waits; empty if none does. */
   public Optional<UnixSocket> accept() throws IOException {
     while (true) {

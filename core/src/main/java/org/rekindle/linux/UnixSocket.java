@@ -124,8 +124,25 @@ public final class UnixSocket implements AutoCloseable {
    * @param descriptors the receiver's to close
    * @param refused whether more descriptors came than were wanted, or than this process may open:
    *     all of them have been closed
+   * @param sender the process that sent it, if {@link #askForSenders} was called; 0 if not, or if
+   *     it runs where we see no processes
    */
-  public record Message(int bytes, List<Descriptor> descriptors, boolean refused) {}
+  public record Message(int bytes, List<Descriptor> descriptors, boolean refused, int sender) {}
+
+  /**
+   * Has the kernel say of each message that is sent from now on which process did (SO_PASSCRED,
+   * unix(7)): a connection may be used by others than who made it.
+   */
+  public void askForSenders() throws IOException {
+    askForSenders(socket, path);
+  }
+
+  static void askForSenders(Descriptor socket, Path path) throws IOException {
+    int result = Libc.setsockopt(socket.fd(), Abi.SOL_SOCKET, Abi.SO_PASSCRED, 1);
+    if (result < 0) {
+      throw new LinuxException("ask who sends at " + path, -result);
+    }
+  }
 
   /**
    * Receives up to {@code bytes}, and the descriptors that were sent with them (SCM_RIGHTS,
@@ -137,10 +154,10 @@ public final class UnixSocket implements AutoCloseable {
   public Message receiveMessage(MemorySegment into, long offset, long bytes, int mostDescriptors)
       throws IOException {
     long address = Libc.addressOf(into, offset, bytes, true);
-    try (SocketMessage message = new SocketMessage(address, bytes, SocketMessage.MOST)) {
+    try (SocketMessage message = SocketMessage.toReceive(address, bytes)) {
       int received = message.receive(fd());
       if (received < 0) {
-        return new Message(outcome("receive from ", -received), List.of(), false);
+        return new Message(outcome("receive from ", -received), List.of(), false, 0);
       }
       List<Descriptor> descriptors = message.descriptors();
       boolean refused = message.truncated() || descriptors.size() > mostDescriptors;
@@ -150,7 +167,8 @@ public final class UnixSocket implements AutoCloseable {
       return new Message(
           received == 0 && bytes > 0 ? CLOSED : received,
           refused ? List.of() : descriptors,
-          refused);
+          refused,
+          message.sender());
     } finally {
       Reference.reachabilityFence(into);
     }
@@ -171,7 +189,7 @@ public final class UnixSocket implements AutoCloseable {
       throw new IllegalArgumentException("descriptors need a byte to travel with");
     }
     long address = Libc.addressOf(from, offset, bytes, false);
-    try (SocketMessage message = new SocketMessage(address, bytes, descriptors.length)) {
+    try (SocketMessage message = SocketMessage.toSend(address, bytes, descriptors.length)) {
       int sent = message.send(fd(), descriptors);
       return sent >= 0 ? sent : outcome("send to ", -sent);
     } finally {

@@ -273,6 +273,18 @@ public final class Userfaultfd implements AutoCloseable {
   }
 
   /**
+   * Has every later touch of missing pages end in SIGBUS, for good, also when nobody watches them
+   * any more and in children that are forked: what cannot be filled is not to read as zeros.
+   * Otherwise as {@link #copy}; EINVAL before Linux 6.6.
+   */
+  public long poison(long address, long bytes) {
+    range(address, bytes);
+    argument.set(JAVA_LONG, Abi.UFFDIO_POISON_MODE, 0);
+    argument.set(JAVA_LONG, Abi.UFFDIO_POISON_UPDATED, 0);
+    return done(ioctl(Abi.UFFDIO_POISON), Abi.UFFDIO_POISON_UPDATED, bytes);
+  }
+
+  /**
    * Protects a range against writing, or lets it be written again and wakes who waits to: 0 or a
    * negated error number.
    */

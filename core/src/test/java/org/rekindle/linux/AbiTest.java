@@ -68,6 +68,10 @@ class AbiTest {
           Map.entry("UFFDIO_ZEROPAGE_ZEROPAGE", "offsetof(struct uffdio_zeropage, zeropage)"),
           Map.entry("UFFDIO_CONTINUE_MODE", "offsetof(struct uffdio_continue, mode)"),
           Map.entry("UFFDIO_CONTINUE_MAPPED", "offsetof(struct uffdio_continue, mapped)"),
+          // Its headers may be older than Linux 6.6; the struct is laid out like this one.
+          Map.entry("UFFDIO_POISON", "_IOWR(UFFDIO, 8, struct uffdio_zeropage)"),
+          Map.entry("UFFDIO_POISON_MODE", "offsetof(struct uffdio_zeropage, mode)"),
+          Map.entry("UFFDIO_POISON_UPDATED", "offsetof(struct uffdio_zeropage, zeropage)"),
           Map.entry("UFFD_MSG_BYTES", "sizeof(struct uffd_msg)"),
           Map.entry("UFFD_MSG_EVENT", "offsetof(struct uffd_msg, event)"),
           Map.entry("UFFD_MSG_PAGEFAULT_FLAGS", "offsetof(struct uffd_msg, arg.pagefault.flags)"),

@@ -123,6 +123,34 @@ class SocketMessageTest {
   }
 
   @Test
+  void theSenderIsToldFromWhenItWasAskedFor() throws IOException {
+    sender.send(buffer, 0, 1);
+    assertThat(receiver.receiveMessage(buffer, 0, 10, 1).sender()).isZero();
+    receiver.askForSenders();
+    sender.send(buffer, 0, 1, sender.fd());
+    UnixSocket.Message message = receiver.receiveMessage(buffer, 0, 10, 1);
+    assertThat(message.sender()).isEqualTo((int) ProcessHandle.current().pid());
+    assertThat(message.descriptors()).hasSize(1);
+    message.descriptors().forEach(Descriptor::close);
+  }
+
+  @Test
+  void theSenderOfWhatCameBeforeItWasAcceptedIsToldToo() throws IOException {
+    Path path = directory.resolve("early");
+    try (UnixListener listener = UnixListener.bind(path, UnixListener.OWNER_ONLY)) {
+      listener.askForSenders();
+      try (UnixSocket early = UnixSocket.connect(path)) {
+        early.send(buffer, 0, 1);
+        try (UnixSocket accepted = listener.accept().orElseThrow()) {
+          accepted.askForSenders();
+          assertThat(accepted.receiveMessage(buffer, 0, 10, 1).sender())
+              .isEqualTo((int) ProcessHandle.current().pid());
+        }
+      }
+    }
+  }
+
+  @Test
   void thePeerIsThisProcess() throws IOException {
     PeerCredentials peer = receiver.peerCredentials();
     assertThat(peer.pid()).isEqualTo((int) ProcessHandle.current().pid());

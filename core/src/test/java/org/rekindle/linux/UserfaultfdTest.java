@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -110,6 +111,22 @@ class UserfaultfdTest {
     assertThat(uffd.zero(memory.address() + 3 * PAGE, 4 * PAGE, true)).isEqualTo(4 * PAGE);
     assertThat(at(2 * PAGE)).isZero();
     assertThat(at(6 * PAGE)).isZero();
+  }
+
+  @Test
+  void whatWasPoisonedIsNotZeroWhenNobodyWatchesAnyMore() throws IOException {
+    assertThat(uffd.copy(memory.address() + PAGE, pages, 0, PAGE, true)).isEqualTo(PAGE);
+    long done = uffd.poison(memory.address(), 4 * PAGE);
+    assumeTrue(done != -Errno.EINVAL, "no UFFDIO_POISON before Linux 6.6");
+    assertThat(done).as("up to what is there").isEqualTo(PAGE);
+    assertThat(uffd.poison(memory.address() + PAGE, PAGE)).isEqualTo(-Errno.EEXIST);
+    assertThat(uffd.poison(memory.address() + 2 * PAGE, 2 * PAGE)).isEqualTo(2 * PAGE);
+    uffd.close();
+    assertThat(at(PAGE)).isEqualTo((byte) 100);
+    assertThat(at(4 * PAGE)).isZero();
+    for (long page : new long[] {0, 2, 3}) {
+      assertThatThrownBy(() -> readLater(page * PAGE).get()).hasMessageContaining("EFAULT");
+    }
   }
 
   @Test
