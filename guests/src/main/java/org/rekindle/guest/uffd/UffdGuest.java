@@ -156,7 +156,11 @@ public final class UffdGuest implements Guest {
     return space.place(page, pages, data, offset);
   }
 
-  /** Pages are in as soon as they are placed. */
+  @Override
+  public boolean placesAtOnce() {
+    return true;
+  }
+
   @Override
   public boolean flush() {
     return true;
