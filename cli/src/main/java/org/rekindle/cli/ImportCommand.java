@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
     name = "import",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    header = "Makes an image from what QEMU, libvirt or CRIU saved.",
+    header = "Makes an image from what QEMU, libvirt, Firecracker or CRIU saved.",
     description =
         """
 
@@ -18,6 +18,8 @@ import picocli.CommandLine.Parameters;
           - migration streams of QEMU 7.2 to 11 (migrate "exec:cat > FILE", migrate file:FILE)
           - mapped-ram files of QEMU 9.0 and later
           - libvirt 'virsh save' files, raw or zstd
+          - with --firecracker: memory and state file of a snapshot; holes are zeros and are not
+            read, and a diff snapshot is laid over its --base
           - with --criu: the folder that 'criu dump' of CRIU 4 wrote, also on top of pre-dumps
         What cannot be served later is refused by name: block migration, other iterable \
         devices, xbzrle and compressed streams; pages that CRIU left with a page server, or has \
@@ -32,6 +34,10 @@ import picocli.CommandLine.Parameters;
           rekindle import web1.save web1.rekindle
           rekindle inspect web1.rekindle
 
+        A snapshot of Firecracker, and a later one that is a difference to it
+          rekindle import --firecracker mem --state vmstate vm.rekindle
+          rekindle import --firecracker mem2 --state vmstate2 --base vm.rekindle vm2.rekindle
+
         A process that CRIU has dumped
           criu dump --tree 4711 --images-dir dump --shell-job
           rekindle import --criu dump process.rekindle
@@ -44,9 +50,9 @@ import picocli.CommandLine.Parameters;
       "130:interrupted; no image is left"
     })
 final class ImportCommand extends Operation {
-  @Mixin private final ImageLayout layout = new ImageLayout();
-
+  @Mixin private final FirecrackerFilesSource firecracker = new FirecrackerFilesSource();
   @Mixin private final CriuSource criu = new CriuSource();
+  @Mixin private final ImageLayout layout = new ImageLayout();
 
   @Parameters(
       index = "0",
@@ -54,7 +60,7 @@ final class ImportCommand extends Operation {
       paramLabel = "FILE IMAGE",
       hideParamSyntax = true,
       description = {
-        "FILE: what QEMU or libvirt saved; not with --criu.",
+        "FILE: what QEMU or libvirt saved; not with --firecracker or --criu.",
         "IMAGE: folder to create; it must not exist yet."
       })
   private List<Path> paths = List.of();
@@ -63,7 +69,11 @@ final class ImportCommand extends Operation {
   void run(Cleanup cleanup) throws Exception {
     Path image = paths.getLast();
     Source file = new QemuFileSource(paths.size() == 2 ? paths.getFirst() : null);
-    Source source = Choice.of(command(), "say what is to be imported", List.of(file, criu));
+    Source source =
+        Choice.of(
+            command(),
+            "say what is to be imported",
+            List.of(file, firecracker.checked(command()), criu));
     publish(source.make(image, layout.options(), this, cleanup));
   }
 }
