@@ -31,12 +31,6 @@ final class ProfileAttachment {
   static final String LOCK = "attach.lock";
   static final String NEW_MANIFEST = "manifest.json.new";
 
-  /**
-   * The hot store is read by prefetching, which is to run at the speed of the disk on part of one
-   * core: LZ4 decodes about three times as fast as zstd.
-   */
-  private static final ImageWriter.Options HOT = new ImageWriter.Options(Codec.LZ4, 16);
-
   private static final Pattern GENERATION_FILE =
       Pattern.compile("hot\\.\\d+\\.(pages|index)|profile\\.\\d+|manifest\\.json\\.new");
 
@@ -75,7 +69,11 @@ final class ProfileAttachment {
     ImageFiles after;
     try {
       StoreIndex index =
-          HotCopy.write(image, pages, directory.resolve(ImageFiles.hotPages(generation)), HOT);
+          HotCopy.write(
+              image,
+              pages,
+              directory.resolve(ImageFiles.hotPages(generation)),
+              ImageWriter.Options.HOT);
       after =
           new ImageFiles(
               before.manifest(),
@@ -87,7 +85,7 @@ final class ProfileAttachment {
                   index,
                   ImageFiles.hotPages(generation),
                   ImageFiles.hotIndex(generation),
-                  HOT),
+                  ImageWriter.Options.HOT),
               ImageFiles.write(
                   directory, ImageFiles.profile(generation), ProfileFile.encode(profile)));
       Path next = directory.resolve(NEW_MANIFEST);
