@@ -1,0 +1,155 @@
+package org.rekindle.lab.simulator;
+
+import java.util.ArrayDeque;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.PageStore;
+import org.rekindle.restore.BlockBuffer;
+import org.rekindle.restore.ClaimBitmap;
+import org.rekindle.restore.FetchSequence;
+import org.rekindle.restore.ReaderLimits;
+
+/**
+ * The threads that read and decode in plan order, in virtual time: one reads extents as long as
+ * there is a free one, the other decodes their blocks as long as there is a free buffer.
+ */
+final class BulkReading {
+  private static final class Extent {
+    final int end;
+    int next; // entry that is to be decoded
+    boolean isRead;
+
+    Extent(int first, int end) {
+      this.next = first;
+      this.end = end;
+    }
+  }
+
+  private final VirtualTime time;
+  private final StoredBytes stored;
+  private final FetchSequence sequence;
+  private final ClaimBitmap claims;
+  private final ReaderLimits limits;
+  private final int bulkReads;
+  private final long decodeNs;
+  private final Runnable wakePager;
+
+  private final ArrayDeque<Extent> extents = new ArrayDeque<>(); // in order, read or being read
+  private final ArrayDeque<BlockBuffer> free;
+  private final ArrayDeque<BlockBuffer> ready = new ArrayDeque<>();
+  private int position; // entries before this one have been read, are being read or not needed
+  private int reading;
+  private boolean decoding;
+
+  /**
+   * @param bulkReads reads at the same time
+   * @param decodeNs to decode a page of a block
+   */
+  BulkReading(
+      VirtualTime time,
+      StoredBytes stored,
+      FetchSequence sequence,
+      ClaimBitmap claims,
+      ReaderLimits limits,
+      int bulkReads,
+      long decodeNs,
+      Runnable wakePager) {
+    this.time = time;
+    this.stored = stored;
+    this.sequence = sequence;
+    this.claims = claims;
+    this.limits = limits;
+    this.bulkReads = bulkReads;
+    this.decodeNs = decodeNs;
+    this.wakePager = wakePager;
+    this.free = new ArrayDeque<>(List.of(BlockBuffer.empty(limits.streamBuffers())));
+  }
+
+  void start() {
+    read();
+  }
+
+  private void read() {
+    int extentBuffers = limits.extents() - 1 + bulkReads;
+    while (reading < bulkReads && extents.size() < extentBuffers) {
+      skipCovered();
+      if (position == sequence.size()) {
+        return;
+      }
+      int first = position;
+      int end = sequence.extentEnd(first, claims, limits, _ -> true);
+      position = end; // before the read: a fault on these blocks joins it
+      Extent extent = new Extent(first, end);
+      extents.add(extent);
+      reading++;
+      long doneNs =
+          stored.readDirectNs(
+              time.getAsLong(),
+              sequence.store(first),
+              sequence.beginOf(first),
+              sequence.endOf(end - 1));
+      time.at(
+          doneNs,
+          () -> {
+            extent.isRead = true;
+            reading--;
+            decode();
+            read();
+          });
+    }
+  }
+
+  private void skipCovered() {
+    while (position < sequence.size()
+        && claims.covers(sequence.store(position), sequence.block(position))) {
+      position++;
+    }
+  }
+
+  private void decode() {
+    Extent extent = extents.peek();
+    while (!decoding && extent != null && extent.isRead) {
+      if (extent.next == extent.end) {
+        extents.remove();
+        read();
+        extent = extents.peek();
+      } else if (claims.covers(sequence.store(extent.next), sequence.block(extent.next))) {
+        extent.next++;
+      } else if (free.isEmpty()) {
+        return; // release() goes on
+      } else {
+        decode(free.remove(), extent.next++);
+      }
+    }
+  }
+
+  private void decode(BlockBuffer into, int entry) {
+    PageStore store = sequence.store(entry);
+    int block = sequence.block(entry);
+    decoding = true;
+    time.at(
+        time.getAsLong() + decodeNs * store.slots(block),
+        () -> {
+          into.decoded(store, block);
+          into.entry(entry);
+          ready.add(into);
+          decoding = false;
+          wakePager.run();
+          decode();
+        });
+  }
+
+  @Nullable BlockBuffer poll() {
+    return ready.poll();
+  }
+
+  void release(BlockBuffer buffer) {
+    free.add(buffer);
+    decode();
+  }
+
+  boolean bringsSoon(PageStore store, int block) {
+    boolean exhausted = position == sequence.size() && extents.isEmpty() && !decoding;
+    return !exhausted && sequence.bringsSoon(store, block, position, limits.extentBytes());
+  }
+}
