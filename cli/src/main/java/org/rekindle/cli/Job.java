@@ -1,9 +1,9 @@
 package org.rekindle.cli;
 
 import java.io.IOException;
-import java.util.Optional;
-import org.rekindle.guest.qemu.Blocktime;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
+import org.rekindle.restore.DecodedBlocks;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
@@ -17,6 +17,7 @@ abstract class Job {
 
   private final Operation command;
   private final Image image;
+  private @Nullable DecodedBlocks shared;
 
   Job(Operation command, Image image) {
     this.command = command;
@@ -44,9 +45,13 @@ abstract class Job {
   /** How long a machine is looked after: {@link #UNTIL_ALL_IN}, or so long after its start. */
   abstract long atMostRunningNs(boolean livesOn);
 
-  /** Stores what is to be kept of an outcome, and tells it. */
-  abstract Operation.Result result(Outcome outcome, Optional<Blocktime> blocktime)
-      throws IOException;
+  /** Stores what is to be kept of a machine, and tells how it went. For all threads. */
+  abstract Operation.Result result(Restored restored) throws IOException;
+
+  /** Has the restores from now on share what they have decoded. */
+  final void share(DecodedBlocks blocks) {
+    shared = blocks;
+  }
 
   /** Restores a machine, with a progress line; to be interrupted by the thread's interrupt. */
   final Outcome restore(Guest guest, boolean livesOn) throws IOException {
@@ -57,7 +62,7 @@ abstract class Job {
 
   /** Restores a machine: the one place where that begins. */
   final Outcome restore(Guest guest, boolean livesOn, Image.Progress progress) throws IOException {
-    Restore restore = new Restore(image, guest, plan(livesOn));
+    Restore restore = new Restore(image, guest, plan(livesOn), shared);
     long atMostRunningNs = atMostRunningNs(livesOn);
     long totalPages = atMostRunningNs == UNTIL_ALL_IN ? image.memory().pages() : 0;
     return RestoreThread.run(restore, atMostRunningNs, totalPages, progress);

@@ -56,8 +56,24 @@ abstract class Operation implements Callable<Integer> {
 
   /** Prints what came out; once. */
   final void publish(Result result) {
-    System.out.println(json ? Json.pretty(result.json()) : result.text());
-    System.out.flush();
+    tell(result.text());
+    tell(result.json());
+  }
+
+  /** Prints what came out, or a part of it, for people. */
+  final void tell(String text) {
+    if (!json) {
+      System.out.println(text);
+      System.out.flush();
+    }
+  }
+
+  /** Prints what came out for programs; once. */
+  final void tell(Map<String, @Nullable Object> document) {
+    if (json) {
+      System.out.println(Json.pretty(document));
+      System.out.flush();
+    }
   }
 
   /** Tells people what is going on. */

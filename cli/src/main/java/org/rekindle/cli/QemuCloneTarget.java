@@ -1,7 +1,6 @@
 package org.rekindle.cli;
 
 import java.util.List;
-import java.util.Optional;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.restore.GuestGoneException;
@@ -46,6 +45,6 @@ final class QemuCloneTarget implements Target {
     } catch (GuestGoneException gone) {
       throw clone.explain("the clone ended while it was watched");
     }
-    job.command().publish(job.result(outcome, Optional.empty()));
+    job.command().publish(job.result(Restored.byCommand(outcome)));
   }
 }

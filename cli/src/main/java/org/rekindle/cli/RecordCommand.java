@@ -7,12 +7,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.Blocktime;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
-import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
@@ -41,6 +38,9 @@ import picocli.CommandLine.Parameters;
         its user network is cut off, and a command with anything else that reaches outside \
         (bridges, shared folders, real devices) is refused by name. --allow-network leaves \
         networks as they are. What the clone writes to its consoles is dropped.
+
+        With --uffd the VM that connects (see 'rekindle restore --help') is no clone but runs \
+        on: its pages come on demand only for the time of --for, then the rest at full speed.
         """,
     footer =
         """
@@ -50,11 +50,15 @@ import picocli.CommandLine.Parameters;
 
         Watch for longer (a machine that does its work in bursts)
           rekindle record --for 30s vm.rekindle -- qemu-system-x86_64 -m 1G ...
+
+        A Firecracker microVM that loads its snapshot with the Uffd back end
+          rekindle record vm.rekindle --uffd /run/vm.uffd
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "  0:recorded",
-      "  1:not recorded; an earlier profile is still there, the clone is gone",
+      "  1:not recorded; an earlier profile is still there, the clone is gone"
+          + " (with --uffd: the VMM killed unless its memory was all in, see --on-failure)",
       "  2:the command line was not understood",
       "130:interrupted; an earlier profile is still there, the clone is gone"
     })
@@ -68,6 +72,7 @@ final class RecordCommand extends Operation implements RunsQemu {
   private Duration time = Duration.ofSeconds(10);
 
   @Mixin private final QemuCloneTarget qemu = new QemuCloneTarget();
+  @Mixin private final UffdTarget uffd = new UffdTarget();
 
   @Parameters(index = "0", paramLabel = "IMAGE", description = "The image to learn about.")
   private @Nullable Path image;
@@ -82,7 +87,7 @@ final class RecordCommand extends Operation implements RunsQemu {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Target target = Target.chosen(command(), qemu.command(qemuCommand));
+    Target target = Target.chosen(command(), qemu.command(qemuCommand), uffd);
     Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
     target.carryOut(new Recordings(opened), cleanup);
   }
@@ -108,8 +113,8 @@ final class RecordCommand extends Operation implements RunsQemu {
     }
 
     @Override
-    Result result(Outcome outcome, Optional<Blocktime> blocktime) throws IOException {
-      Profile profile = Recording.profile(outcome, time.toNanos());
+    Result result(Restored restored) throws IOException {
+      Profile profile = Recording.profile(restored.outcome(), time.toNanos());
       if (profile.size() == 0) {
         throw new IOException(
             "the machine touched no page in "

@@ -4,11 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.Blocktime;
 import org.rekindle.image.Image;
-import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
@@ -42,6 +39,11 @@ import picocli.CommandLine.Parameters;
 
         QEMU has your terminal, as if you had started it yourself, except with --json or \
         --detach. Times are counted from this command on.
+
+        With --uffd it listens, and the VMM comes: Firecracker does when it loads a snapshot \
+        with {"mem_backend": {"backend_type": "Uffd", "backend_path": SOCKET}}. It hands over \
+        where its memory lies, and runs its guest when it likes (so eager and working-set \
+        make sense only if it is resumed later). Times are counted from its connection on.
         """,
     footer =
         """
@@ -54,13 +56,17 @@ import picocli.CommandLine.Parameters;
 
         Leave QEMU running in the background, and say how it went as JSON
           rekindle restore --detach --json vm.rekindle -- qemu-system-x86_64 -m 1G ...
+
+        Sixteen Firecracker microVMs from one image; each connects when it loads
+          rekindle restore vm.rekindle --uffd /run/vm.uffd --vms 16
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "  0:restored",
-      "  1:not restored, or the guest was lost while its memory came; QEMU has been ended",
+      "  1:not restored, or the guest was lost while its memory came; QEMU has been ended"
+          + " (with --uffd: the VMM killed, see --on-failure)",
       "  2:the command line was not understood",
-      "130:interrupted before all memory was in; QEMU has been ended"
+      "130:interrupted before all memory was in; QEMU, or the VMM, has been ended too"
     })
 final class RestoreCommand extends Operation implements RunsQemu {
   @Option(
@@ -106,6 +112,7 @@ final class RestoreCommand extends Operation implements RunsQemu {
 
   @Mixin private final QemuTarget qemu = new QemuTarget();
   @Mixin private final QmpTarget qmp = new QmpTarget();
+  @Mixin private final UffdFleet uffd = new UffdFleet();
 
   @Parameters(index = "0", paramLabel = "IMAGE", description = "The saved machine.")
   private @Nullable Path image;
@@ -120,7 +127,7 @@ final class RestoreCommand extends Operation implements RunsQemu {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Target target = Target.chosen(command(), qemu.command(qemuCommand), qmp);
+    Target target = Target.chosen(command(), qemu.command(qemuCommand), qmp, uffd);
     if (fillPagesPerSecond <= 0) {
       throw new ParameterException(
           command(), "--fill-rate must be positive: " + fillPagesPerSecond);
@@ -166,13 +173,13 @@ final class RestoreCommand extends Operation implements RunsQemu {
     }
 
     @Override
-    synchronized Result result(Outcome outcome, Optional<Blocktime> blocktime) throws IOException {
+    synchronized Result result(Restored restored) throws IOException {
       if (record) {
-        Profile seen = Recording.profile(outcome);
+        Profile seen = Recording.profile(restored.outcome());
         known = known == null ? seen : known.union(seen);
         Image.attach(image().directory(), known);
       }
-      return RestoreReport.of(outcome, Main.startNs(), blocktime);
+      return RestoreReport.of(restored);
     }
   }
 }

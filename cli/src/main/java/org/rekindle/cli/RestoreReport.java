@@ -5,14 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.Blocktime;
 import org.rekindle.responsiveness.ResponsivenessClass;
 import org.rekindle.responsiveness.Stall;
 import org.rekindle.responsiveness.StallTimeline;
 import org.rekindle.restore.Cause;
 import org.rekindle.restore.FaultLog;
+import org.rekindle.restore.FaultSink;
 import org.rekindle.restore.Outcome;
 
 /** What {@code rekindle restore} tells of a restore that is over. */
@@ -33,12 +33,9 @@ final class RestoreReport {
 
   private RestoreReport() {}
 
-  /**
-   * @param commandNs when the command was given, on the clock of {@link System#nanoTime}
-   * @param blocktime QEMU's own account, where it gives one
-   */
-  static Operation.Result of(Outcome outcome, long commandNs, Optional<Blocktime> blocktime) {
-    StallTimeline stalls = stalls(outcome, commandNs);
+  static Operation.Result of(Restored restored) {
+    Outcome outcome = restored.outcome();
+    StallTimeline stalls = stalls(restored);
     Map<String, @Nullable Object> ttrMs = new LinkedHashMap<>();
     for (Point point : POINTS) {
       ttrMs.put(point.name, ms(stalls.ttr(point.windowNs).ttrNs(point.utilisation)));
@@ -46,7 +43,7 @@ final class RestoreReport {
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("strategy", outcome.plan().strategy());
     json.put("firstInstructionMs", ms(stalls.firstInstructionNs()));
-    json.put("allInMs", ms(outcome.allInNs() - commandNs));
+    json.put("allInMs", ms(outcome.allInNs() - restored.fromNs()));
     json.put("ttrMs", ttrMs);
     json.put("stallScope", stalls.scope().toString().toLowerCase(Locale.ROOT).replace('_', '-'));
     json.put("demandFaults", outcome.demandFaults());
@@ -61,15 +58,17 @@ final class RestoreReport {
       }
     }
     json.put("pagesPlaced", placed);
-    blocktime.ifPresent(time -> {
-      json.put("qemuBlocktimeMs", time.allMs());
-      json.put("qemuVcpuBlocktimeMs", time.vcpuMs());
-    });
-    return new Operation.Result(text(outcome, commandNs, stalls, blocktime), json);
+    restored
+        .blocktime()
+        .ifPresent(time -> {
+          json.put("qemuBlocktimeMs", time.allMs());
+          json.put("qemuVcpuBlocktimeMs", time.vcpuMs());
+        });
+    return new Operation.Result(text(restored, stalls), json);
   }
 
-  private static String text(
-      Outcome outcome, long commandNs, StallTimeline stalls, Optional<Blocktime> blocktime) {
+  private static String text(Restored restored, StallTimeline stalls) {
+    Outcome outcome = restored.outcome();
     long crispNs = stalls.ttr(SECOND_NS).ttrNs(0.9);
     String text =
         String.format(
@@ -85,26 +84,39 @@ final class RestoreReport {
             Figures.time(stalls.firstInstructionNs()),
             Figures.time(crispNs),
             ResponsivenessClass.of(crispNs).words(),
-            Figures.time(outcome.allInNs() - commandNs),
+            Figures.time(outcome.allInNs() - restored.fromNs()),
             Figures.count(outcome.demandFaults()),
             Figures.bytes((double) outcome.bytesRead()),
             Figures.count(outcome.reads()));
-    return blocktime
+    return restored
+        .blocktime()
         .map(time ->
             text + "\n  QEMU's own count       " + time.allMs() + " ms of all vCPUs blocked")
         .orElse(text);
   }
 
-  private static StallTimeline stalls(Outcome outcome, long commandNs) {
-    long startNs = Math.max(outcome.startedNs(), outcome.firstInstructionNs());
+  /**
+   * Where the waiting virtual CPUs are known, threads of the VMM that are none do not count: no
+   * guest stands still with them, unless it waits for them.
+   */
+  private static StallTimeline stalls(Restored restored) {
+    Outcome outcome = restored.outcome();
     FaultLog log = outcome.faults();
+    boolean known =
+        restored.vcpus() > 0
+            && IntStream.range(0, log.size()).noneMatch(i -> log.vcpu(i) == FaultSink.VCPU_UNKNOWN);
+    long fromNs = restored.fromNs();
     List<Stall> stalls = new ArrayList<>(log.size());
     for (int i = 0; i < log.size(); i++) {
-      long arrivalNs = log.arrivalNs(i);
-      long servedNs = Math.max(arrivalNs, log.servedNs(i));
-      stalls.add(new Stall(arrivalNs - commandNs, servedNs - commandNs, log.vcpu(i)));
+      if (!known || log.vcpu(i) != FaultSink.NOT_A_VCPU) {
+        long arrivalNs = log.arrivalNs(i);
+        long servedNs = Math.max(arrivalNs, log.servedNs(i));
+        int vcpu = known ? log.vcpu(i) : Stall.VCPU_UNKNOWN;
+        stalls.add(new Stall(arrivalNs - fromNs, servedNs - fromNs, vcpu));
+      }
     }
-    return StallTimeline.of(startNs - commandNs, 0, stalls);
+    long startNs = Math.max(outcome.startedNs(), outcome.firstInstructionNs());
+    return StallTimeline.of(startNs - fromNs, known ? restored.vcpus() : 0, stalls);
   }
 
   private static double ms(long ns) {

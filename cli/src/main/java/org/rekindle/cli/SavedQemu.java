@@ -53,7 +53,7 @@ record SavedQemu(Image image, SavedMachine machine) {
     Outcome outcome = incoming.settled(job.restore(incoming.guest(), true));
     Optional<Blocktime> blocktime = incoming.blocktime();
     incoming.close(); // QEMU is on its own before anybody is told so
-    job.command().publish(job.result(outcome, blocktime));
+    job.command().publish(job.result(Restored.byCommand(outcome).with(blocktime)));
   }
 
   /** Prepares a QEMU that we have started. */

@@ -1,0 +1,107 @@
+package org.rekindle.cli;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.uffd.SessionEnd;
+import org.rekindle.guest.uffd.UffdGuest;
+import org.rekindle.restore.Outcome;
+
+/**
+ * Does a job on each VMM that connects, and tells what came of each as soon as it is known, and of
+ * all in the end. A session's own thread calls {@link #restore}, then {@link #ended}.
+ */
+final class UffdSessions implements AutoCloseable {
+  private final Job job;
+  private final Progress progress;
+  private final Map<Thread, Operation.Result> results = new ConcurrentHashMap<>();
+  private final Map<Thread, long[]> underWay = new LinkedHashMap<>();
+  private final List<@Nullable Object> vms = new ArrayList<>();
+  private final List<SessionEnd> failed = new ArrayList<>();
+
+  UffdSessions(Job job) {
+    this.job = job;
+    this.progress = job.command().progress(job.doing());
+  }
+
+  void restore(UffdGuest guest) throws IOException {
+    Outcome outcome;
+    try {
+      outcome = job.restore(guest, true, this::show);
+    } finally {
+      forget();
+    }
+    results.put(
+        Thread.currentThread(),
+        job.result(new Restored(outcome, guest.connectedNs(), guest.vcpus(), Optional.empty())));
+  }
+
+  private synchronized void show(long done, long total) {
+    underWay.put(Thread.currentThread(), new long[] {done, total});
+    progress.bytes(sum(0), sum(1));
+  }
+
+  private long sum(int which) {
+    return underWay.values().stream().mapToLong(each -> each[which]).sum();
+  }
+
+  private synchronized void forget() {
+    underWay.remove(Thread.currentThread());
+  }
+
+  synchronized void ended(SessionEnd end) {
+    Operation.Result result = results.remove(Thread.currentThread());
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("pid", end.pid());
+    json.put("outcome", word(end.outcome()));
+    json.put("vmm", word(end.fate()));
+    String vm = "process " + end.pid();
+    if (end.failure() instanceof Exception failure) {
+      String why = Failures.describe(failure);
+      json.put("error", why);
+      job.command().say(vm + ": " + why + "; " + end.fate().words());
+    } else if (end.failure() != null) {
+      json.put("error", String.valueOf(end.failure()));
+      job.command().say(vm + ": " + end.failure() + "; " + end.fate().words());
+    }
+    if (end.failure() != null && end.hadGuest()) {
+      failed.add(end);
+    }
+    if (result != null) {
+      json.putAll(result.json());
+      job.command().tell(vm + ": " + result.text());
+    }
+    vms.add(json);
+  }
+
+  private static String word(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** Tells programs of all VMs in one document; people know already. */
+  synchronized void publish() {
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("vms", vms);
+    job.command().tell(json);
+  }
+
+  /** If one VM was not restored that handed itself over, the command has failed. */
+  synchronized void throwIfAnyFailed() throws IOException {
+    if (!failed.isEmpty()) {
+      throw new IOException(
+          "%d of %d VMs did not get all of their memory; see above"
+              .formatted(failed.size(), vms.size()));
+    }
+  }
+
+  @Override
+  public void close() {
+    progress.close();
+  }
+}

@@ -1,0 +1,114 @@
+package org.rekindle.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.uffd.OnFailure;
+import org.rekindle.guest.uffd.UffdServer;
+import org.rekindle.image.Image;
+import org.rekindle.restore.DecodedBlocks;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** A VMM that connects and hands its userfaultfd over, as Firecracker does. */
+class UffdTarget implements Target {
+  /** Guests whose memory comes in another way. */
+  private static final Set<String> OTHER_KINDS = Set.of("qemu", "criu");
+
+  /**
+   * Decoded blocks that restores share: what one second of a wave brings from a fast disk, so that
+   * all of the wave find it, and little beside the memory of the guests.
+   */
+  private static final long SHARED_BYTES = 256 << 20;
+
+  @Option(
+      names = "--uffd",
+      paramLabel = "SOCKET",
+      description =
+          """
+          Listen at this path for a VMM that hands over a userfaultfd (Firecracker's \
+          mem_backend "Uffd").\
+          """)
+  private @Nullable Path socket;
+
+  @Option(
+      names = "--socket-mode",
+      paramLabel = "OCTAL",
+      defaultValue = "600",
+      converter = Mode.class,
+      description =
+          """
+          Who may connect to SOCKET, as for chmod (default: ${DEFAULT-VALUE}, its owner only). \
+          Whoever may can take the memory of the image.\
+          """)
+  private int mode = 0600;
+
+  @Option(
+      names = "--on-failure",
+      paramLabel = "kill|leave",
+      defaultValue = "kill",
+      description =
+          """
+          What becomes of a VMM that did not get all of its memory, whoever is to blame, Ctrl-C \
+          included: kill (default), or leave, and its guest hangs for ever.\
+          """)
+  private OnFailure onFailure = OnFailure.KILL;
+
+  /** Reads permissions such as 600 or 660. */
+  static final class Mode implements ITypeConverter<Integer> {
+    private static final Pattern FORM = Pattern.compile("0?[0-7]{3}");
+
+    @Override
+    public Integer convert(String text) {
+      if (!FORM.matcher(text).matches()) {
+        throw new TypeConversionException(
+            "'" + text + "' is no mode; write three octal digits, such as 660");
+      }
+      return Integer.parseInt(text, 8);
+    }
+  }
+
+  @Override
+  public String synopsis() {
+    return "--uffd SOCKET";
+  }
+
+  @Override
+  public boolean chosen() {
+    return socket != null;
+  }
+
+  /** How many VMMs are served; 0: until interrupted. */
+  int vms() {
+    return 1;
+  }
+
+  @Override
+  public void carryOut(Job job, Cleanup cleanup) throws Exception {
+    Image image = job.image();
+    String kind = image.manifest().guestKind();
+    if (OTHER_KINDS.contains(kind)) {
+      throw new IOException(
+          "%s holds a guest of kind '%s', whose memory is not handed over by --uffd"
+              .formatted(image.directory(), kind));
+    }
+    Path path = Objects.requireNonNull(socket);
+    UffdServer server = cleanup.own(new UffdServer(path, mode, image.memory(), onFailure));
+    if (vms() != 1) {
+      job.share(cleanup.own(new DecodedBlocks(image, SHARED_BYTES)));
+    }
+    try (UffdSessions sessions = new UffdSessions(job)) {
+      job.command().say("waiting for a VMM at " + path + " (Ctrl-C ends it)");
+      try {
+        server.serve(vms(), sessions::restore, sessions::ended);
+      } finally {
+        sessions.publish();
+      }
+      sessions.throwIfAnyFailed();
+    }
+  }
+}
