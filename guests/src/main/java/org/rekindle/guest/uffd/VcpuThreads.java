@@ -3,7 +3,6 @@ package org.rekindle.guest.uffd;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.regex.Matcher;
@@ -26,6 +25,8 @@ final class VcpuThreads {
 
   /** More threads than any VMM has; a process that makes new ones all the time is not followed. */
   private static final int MOST_THREADS = 8192;
+
+  private static final int LOOKS_FOR_A_THREAD = 3;
 
   private final int pid;
   private int[] threads = new int[64];
@@ -58,9 +59,12 @@ final class VcpuThreads {
     }
     int i = find(thread);
     if (i < 0 && looks < MOST_THREADS) {
-      looks++;
-      look();
-      i = find(thread);
+      // Where another thread ends meanwhile, a listing of /proc can miss one that is there.
+      for (int look = 0; look < LOOKS_FOR_A_THREAD && i < 0; look++) {
+        looks++;
+        look();
+        i = find(thread);
+      }
       if (i < 0) {
         put(thread, FaultSink.VCPU_UNKNOWN); // it has ended, or /proc is not ours to see
         return FaultSink.VCPU_UNKNOWN;
@@ -100,7 +104,7 @@ final class VcpuThreads {
     }
   }
 
-  private void look(Path status) throws IOException {
+  private void look(Path status) {
     int vcpu = FaultSink.NOT_A_VCPU;
     int thread = 0;
     try {
@@ -114,8 +118,8 @@ final class VcpuThreads {
           thread = Integer.parseInt(numbers.group(1));
         }
       }
-    } catch (NoSuchFileException ended) {
-      return;
+    } catch (IOException ended) {
+      return; // between two looks at it: no such file, or no such process
     }
     if (thread != 0 && size < MOST_THREADS) {
       put(thread, vcpu);
