@@ -10,7 +10,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
-import org.rekindle.guest.qemu.SaveException;
+import org.rekindle.guest.SaveException;
 import org.rekindle.image.CorruptImageException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;

@@ -12,6 +12,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.SaveException;
 import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
@@ -194,7 +195,11 @@ public final class QemuSave implements AutoCloseable {
           imageBytes,
           List.copyOf(warnings));
     } catch (IOException failed) {
-      throw new SaveException(failed, settle(qmp, settings, ranBefore, failed));
+      throw new SaveException(
+          failed,
+          settle(qmp, settings, ranBefore, failed),
+          "QEMU",
+          "\"cont\" in its monitor does it");
     } catch (RuntimeException | Error broken) {
       settle(qmp, settings, ranBefore, broken);
       throw broken;

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.rekindle.guest.SaveException;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
 import org.rekindle.image.MemoryMap;

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.rekindle.guest.SaveException;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
 
