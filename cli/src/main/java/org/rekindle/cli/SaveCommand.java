@@ -13,13 +13,16 @@ import picocli.CommandLine.Parameters;
     name = "save",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    header = "Saves a running QEMU into an image.",
+    header = "Saves a running machine into an image.",
     description =
         """
 
-        Step by step: connects to QEMU's monitor, stops the guest, takes its memory and \
+        Of QEMU, step by step: connects to its monitor, stops the guest, takes its memory and \
         device state over a socket straight into the image (zero pages left out, identical \
         pages once, compressed, with checksums), and lets the guest go on.
+        Of Firecracker: asks its API to pause the guest and to write a snapshot into a private \
+        folder beside the image (which takes as much disk space as the guest has memory, for \
+        as long as the save lasts), lets the guest go on, and makes the image of that.
         The image appears under its name only when it is complete and durable. If anything \
         goes wrong, or on Ctrl-C, the half image is removed and the guest goes on running.
         """,
@@ -33,6 +36,9 @@ import picocli.CommandLine.Parameters;
 
         Move it instead of copying it (QEMU ends once the image is durable)
           rekindle save --qmp vm.qmp --then quit vm.rekindle
+
+        A microVM of Firecracker
+          rekindle save --firecracker firecracker.socket vm.rekindle
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -43,6 +49,7 @@ import picocli.CommandLine.Parameters;
     })
 final class SaveCommand extends Operation {
   @Mixin private final QmpSource qmp = new QmpSource();
+  @Mixin private final FirecrackerSource firecracker = new FirecrackerSource();
   @Mixin private final ImageLayout layout = new ImageLayout();
 
   @Option(
@@ -50,7 +57,10 @@ final class SaveCommand extends Operation {
       paramLabel = "WHAT",
       defaultValue = "resume",
       description =
-          "What becomes of the guest: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+          """
+          What becomes of the guest: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). \
+          Firecracker cannot be asked to quit.\
+          """)
   private AfterSave then = AfterSave.RESUME;
 
   @Parameters(paramLabel = "IMAGE", description = "Folder to create; it must not exist yet.")
@@ -58,7 +68,11 @@ final class SaveCommand extends Operation {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Source source = Choice.of(command(), "say which machine to save", List.of(qmp.then(then)));
+    Source source =
+        Choice.of(
+            command(),
+            "say which machine to save",
+            List.of(qmp.then(then), firecracker.then(then, command())));
     publish(source.make(Objects.requireNonNull(image), layout.options(), this, cleanup));
   }
 }

@@ -26,6 +26,9 @@ class CommandLineTest {
       value = {
         "bla                                        | Unmatched argument at index 0: 'bla'",
         "save vm.rekindle                           | say which machine to save: give --qmp SOCKET",
+        "save --qmp s --firecracker a vm.rekindle   | give either --qmp SOCKET or --firecracker API_SOCKET",
+        "save --firecracker a --then quit i         | Firecracker cannot be asked to quit",
+        "save --qmp s --jail r vm.rekindle          | --jail goes with --firecracker",
         "save --qmp s --then jump vm.rekindle       | --then",
         "save --qmp s --codec gzip vm.rekindle      | --codec",
         "import one                                 | say what is to be imported: give FILE or --firecracker MEM_FILE or --criu DIR",

@@ -11,8 +11,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A directory for sockets that only their owner may reach, under {@code XDG_RUNTIME_DIR} or {@code
- * /tmp}; closing it removes it with the files in it.
+ * A directory for sockets and passing files that only their owner may reach; closing it removes it
+ * with the files in it.
  */
 public final class PrivateDirectory implements AutoCloseable {
   private static final String PREFIX = "rekindle-";
@@ -29,8 +29,14 @@ public final class PrivateDirectory implements AutoCloseable {
     this.path = path;
   }
 
+  /** Under {@code XDG_RUNTIME_DIR} or {@code /tmp}. */
   public static PrivateDirectory create() throws IOException {
-    return new PrivateDirectory(Files.createTempDirectory(parent(), PREFIX, ONLY_OWNER));
+    return create(parent(), PREFIX);
+  }
+
+  /** In a directory that exists. */
+  public static PrivateDirectory create(Path parent, String prefix) throws IOException {
+    return new PrivateDirectory(Files.createTempDirectory(parent, prefix, ONLY_OWNER));
   }
 
   private static Path parent() {
