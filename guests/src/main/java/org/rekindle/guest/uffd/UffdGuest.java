@@ -10,6 +10,20 @@ import org.rekindle.linux.Userfaultfd;
 import org.rekindle.restore.FaultSink;
 import org.rekindle.restore.Guest;
 
+/*
+ * Why this sleeps between faults, and does not spin a while for the next one: spinning saves the
+ * wake-up, but takes a CPU from somebody, and where all are busy that is the guest, which then waits
+ * behind the thread that waits for it. Measured on two CPUs with other load, a guest thread that
+ * touches a page, computes for 100 us and touches the next; its stall in us:
+ *
+ *   spinning after a fault for   median   90 %
+ *   0                               8.3   18.0
+ *   50 us                          53.8   54.9
+ *   200 us                          136    204
+ *
+ * A guest that touches the next page at once finds the pager still in its cycle: it needs no spin.
+ */
+
 /**
  * A machine whose VMM has handed its userfaultfd over. It may run already: nobody asks us.
  *

@@ -33,6 +33,13 @@ final class SavedMemory implements AutoCloseable {
   }
 
   static SavedMemory create(Path directory, int pages, long seed) throws IOException {
+    return create(directory, pages, seed, 0);
+  }
+
+  /**
+   * @param zeroUnit if positive, the second piece of so many pages is all zeros
+   */
+  static SavedMemory create(Path directory, int pages, long seed, int zeroUnit) throws IOException {
     byte[] content = new byte[pages * PAGE];
     Random random = new Random(seed);
     byte[] page = new byte[PAGE];
@@ -41,7 +48,7 @@ final class SavedMemory implements AutoCloseable {
         random.nextBytes(page);
         Arrays.fill(page, 0, 1 + random.nextInt(PAGE), (byte) (1 + random.nextInt(255)));
       }
-      if (random.nextInt(3) > 0) {
+      if (random.nextInt(3) > 0 && (zeroUnit == 0 || i / zeroUnit != 1)) {
         System.arraycopy(page, 0, content, i * PAGE, PAGE);
       }
     }

@@ -252,6 +252,20 @@ class UffdServerTest {
     saved.requireIn(vmm);
   }
 
+  /** The file flags are shared with the VMM: a read of ours would wait, and never end. */
+  @Test
+  void aVmmThatMakesReadsBlockCannotHoldItsSession() throws Exception {
+    FutureTask<Void> served = serve(1, onDemandOnly());
+    TestVmm vmm = vmm();
+    vmm.handOver();
+    read(vmm, 1);
+    vmm.tell("block", "blocking");
+    read(vmm, 2);
+    vmm.close();
+    served.get();
+    assertThat(ends.getFirst().fate()).isEqualTo(Fate.ENDED);
+  }
+
   @Test
   void manyAreServedAtATimeAndOneThatDiesHarmsNoOther() throws Exception {
     int count = 8;

@@ -7,8 +7,10 @@
      text JSON                            sends JSON alone
      read PAGE                            prints "PAGE is BYTE": its first byte
      write PAGE BYTE                      fills the page, prints "PAGE is BYTE"
+     sweep PAGE COUNT                     reads pages one after another, prints "swept PAGE"
      discard PAGE COUNT                   gives pages back, prints "discarded PAGE"
      unmap PAGE COUNT                     prints "unmapped PAGE"
+     block                                sets the userfaultfd to blocking, prints "blocking"
      close                                closes its end of the socket
      fork                                 a child that exits at once, prints "forked"
      exit                                                                                  */
@@ -55,6 +57,10 @@ static void *perform(void *argument) {
       /* fall through */
     case 'r':
       printf("%ld is %d\n", task->page, *(volatile unsigned char *)at);
+      break;
+    case 's':
+      for (long i = 0; i < task->value; i++) (void)*(volatile unsigned char *)(at + i * PAGE);
+      printf("swept %ld\n", task->page);
       break;
     case 'd':
       if (madvise(at, task->value * PAGE, MADV_DONTNEED)) fail("madvise");
@@ -132,6 +138,9 @@ int main(int count, char **arguments) {
     } else if (!strncmp(line, "close", 5)) {
       close(socket_fd);
       puts("closed");
+    } else if (!strncmp(line, "block", 5)) {
+      if (fcntl(page_fd, F_SETFL, 0)) fail("fcntl");
+      puts("blocking");
     } else if (!strncmp(line, "fork", 4)) {
       pid_t child = fork();
       if (child == 0) _exit(0);
