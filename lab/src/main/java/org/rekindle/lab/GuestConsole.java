@@ -3,9 +3,12 @@ package org.rekindle.lab;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.OutputStream;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -22,11 +25,12 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The guest's serial port, seen from the host: every line with the time of its arrival on the clock
- * of {@link System#nanoTime}.
+ * What the guest says, a line at a time, seen from the host: every line with the time of its
+ * arrival on the clock of {@link System#nanoTime}. It comes from a serial port, or from the
+ * standard output of a process that is a guest itself.
  *
- * <p>A thread of its own reads the socket, so that a stamp is late by no more than its wake-up. The
- * first line after a restore may be the rest of one that the guest had begun before it was saved.
+ * <p>A thread of its own reads, so that a stamp is late by no more than its wake-up. The first line
+ * after a restore may be the rest of one that the guest had begun before it was saved.
  *
  * <p>Safe for use by several threads.
  */
@@ -46,8 +50,9 @@ public final class GuestConsole implements AutoCloseable {
    */
   public record Beat(long number, long arrivalNs, String check) {}
 
-  private final Path socket;
-  private final SocketChannel channel;
+  private final String name;
+  private final ReadableByteChannel from;
+  private final OutputStream to;
   private final Thread reader;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition news = lock.newCondition();
@@ -55,9 +60,10 @@ public final class GuestConsole implements AutoCloseable {
   private final List<Beat> beats = new ArrayList<>();
   private @Nullable String end; // why no more lines come
 
-  private GuestConsole(Path socket, SocketChannel channel) {
-    this.socket = socket;
-    this.channel = channel;
+  private GuestConsole(String name, ReadableByteChannel from, OutputStream to) {
+    this.name = name;
+    this.from = from;
+    this.to = to;
     this.reader = Thread.ofPlatform().daemon().name("guest console").unstarted(this::read);
   }
 
@@ -73,7 +79,8 @@ public final class GuestConsole implements AutoCloseable {
       SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
       try {
         channel.connect(UnixDomainSocketAddress.of(socket));
-        GuestConsole console = new GuestConsole(socket, channel);
+        GuestConsole console =
+            new GuestConsole(socket.toString(), channel, Channels.newOutputStream(channel));
         console.reader.start();
         return console;
       } catch (IOException notYet) {
@@ -89,8 +96,13 @@ public final class GuestConsole implements AutoCloseable {
     }
   }
 
-  Path socket() {
-    return socket;
+  /** Takes over standard output and input of a process, which is to be ended before this. */
+  public static GuestConsole of(String name, Process process) {
+    GuestConsole console =
+        new GuestConsole(
+            name, Channels.newChannel(process.getInputStream()), process.getOutputStream());
+    console.reader.start();
+    return console;
   }
 
   private static void pause() throws IOException {
@@ -107,11 +119,11 @@ public final class GuestConsole implements AutoCloseable {
     StringBuilder line = new StringBuilder();
     String why = "the VMM has closed it";
     try {
-      while (channel.read(received.clear()) >= 0) {
+      while (from.read(received.clear()) >= 0) {
         accept(StandardCharsets.ISO_8859_1.decode(received.flip()), line, System.nanoTime());
       }
     } catch (IOException failed) {
-      why = channel.isOpen() ? "reading failed: " + failed.getMessage() : "it was closed";
+      why = from.isOpen() ? "reading failed: " + failed.getMessage() : "it was closed";
     }
     lock.lock();
     try {
@@ -189,10 +201,8 @@ public final class GuestConsole implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    ByteBuffer request = ByteBuffer.wrap((command + "\n").getBytes(StandardCharsets.US_ASCII));
-    while (request.hasRemaining()) {
-      channel.write(request);
-    }
+    to.write((command + "\n").getBytes(StandardCharsets.US_ASCII));
+    to.flush();
     return await(
             from,
             line -> line.text().startsWith(answer),
@@ -220,11 +230,11 @@ public final class GuestConsole implements AutoCloseable {
       for (int next = from; ; next++) {
         while (next == lines.size()) {
           if (end != null) {
-            throw new EOFException(socket + ": no " + what + ", for " + end + tail());
+            throw new EOFException(name + ": no " + what + ", for " + end + tail());
           }
           if (leftNs <= 0) {
             throw new IOException(
-                socket + ": no " + what + " in " + timeout.toMillis() + " ms" + tail());
+                name + ": no " + what + " in " + timeout.toMillis() + " ms" + tail());
           }
           leftNs = news.awaitNanos(leftNs);
         }
@@ -248,7 +258,8 @@ public final class GuestConsole implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    from.close();
+    to.close();
     try {
       reader.join(TimeUnit.SECONDS.toMillis(5));
     } catch (InterruptedException interrupted) {
