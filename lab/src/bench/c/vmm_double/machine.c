@@ -208,7 +208,7 @@ void machine_start(void) {
     setlinebuf(trace); /* it may be killed at any time */
   }
   /* Devices look at their queues while they are loaded, before any virtual CPU runs. */
-  for (int i = 0; i < region_count && !options.measured; i++) touch(regions[i].first, 0, 100);
+  for (int i = 0; i < region_count && !options.measured; i++) touch(regions[i].first, 0, 99);
   if (options.measured) start_thread(measure, 0, "measure");
   for (int i = 0; i < options.vcpus && !options.measured; i++) {
     char name[32];

@@ -1,7 +1,8 @@
 /*
  * Snapshot files as Firecracker has them: the memory file holds the regions one after the other and nothing else; a
- * diff has the same length, with holes where nothing changed. The state file begins with the same magic number and
- * ends with a CRC64; what is between only we understand, as only Firecracker understands its own.
+ * diff has the same length, with holes where nothing changed. The state file begins as theirs does (a
+ * zero, the magic number, the version) and ends with the CRC64; what is between only we understand, as only they
+ * understand theirs.
  */
 #define _GNU_SOURCE
 #include "vmm_double.h"
@@ -15,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const uint64_t magic = UINT64_C(0x0710198486640000);
+static const char head[] = "\0\x00\x00\x64\x86\x84\x19\x10\x07\x06" "11.0.0"; /* of x86-64, little-endian */
 
 enum { MAX_STATE = 4096 };
 
@@ -67,9 +68,9 @@ static uint64_t crc64(const uint8_t *p, size_t bytes) { /* Jones, reflected */
 
 void snapshot_write_state(const char *path) {
   uint8_t state[MAX_STATE];
-  memcpy(state, &magic, sizeof magic);
-  char *text = (char *)state + sizeof magic;
-  text += sprintf(text, "double 11.0.0 seed=%" PRIu64 " huge=%d vcpus=%d regions=", options.seed, options.huge,
+  memcpy(state, head, sizeof head);
+  char *text = (char *)state + sizeof head;
+  text += sprintf(text, "double seed=%" PRIu64 " huge=%d vcpus=%d regions=", options.seed, options.huge,
                   options.vcpus);
   for (int i = 0; i < region_count; i++) text += sprintf(text, "%" PRIu64 ",", regions[i].bytes);
   size_t bytes = (uint8_t *)text - state;
@@ -87,16 +88,15 @@ void snapshot_read_state(const char *path) {
   if (!file) load_fault("Failed to get snapshot state from file: %m");
   size_t bytes = fread(state, 1, sizeof state - 1, file);
   fclose(file);
-  uint64_t found, crc;
-  memcpy(&found, state, sizeof found);
-  memcpy(&crc, state + (bytes < 16 ? 8 : bytes - sizeof crc), sizeof crc);
-  if (bytes < 16 || crc != crc64(state, bytes - sizeof crc)) {
+  uint64_t crc;
+  memcpy(&crc, state + (bytes < sizeof crc ? 0 : bytes - sizeof crc), sizeof crc);
+  if (bytes < sizeof head + sizeof crc || crc != crc64(state, bytes - sizeof crc)) {
     load_fault("Failed to load snapshot state from file: CRC64 validation failed");
   }
-  if (found != magic) load_fault("Magic value does not match arch: %" PRIu64, found);
+  if (memcmp(state, head, sizeof head)) load_fault("Magic value does not match arch");
   int huge, end = 0;
-  const char *text = (char *)state + sizeof magic;
-  int found_fields = sscanf(text, "double 11.0.0 seed=%" SCNu64 " huge=%d vcpus=%d regions=%n", &options.seed, &huge,
+  const char *text = (char *)state + sizeof head;
+  int found_fields = sscanf(text, "double seed=%" SCNu64 " huge=%d vcpus=%d regions=%n", &options.seed, &huge,
                             &options.vcpus, &end);
   if (found_fields != 3 || !end) {
     load_fault("not a state of this double");
