@@ -54,7 +54,7 @@ class CommandsSlowTest {
       return;
     }
     machine = DemoMachine.small(kit);
-    running = machine.boot();
+    running = machine.start();
     running.console().awaitBeats(100, PATIENCE);
     nonce = running.console().nonce();
     sum = running.console().sum();

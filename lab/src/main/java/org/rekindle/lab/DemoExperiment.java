@@ -8,12 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.QemuIncoming;
-import org.rekindle.guest.qemu.QemuSave;
-import org.rekindle.guest.qemu.Qmp;
-import org.rekindle.guest.qemu.SaveResult;
 import org.rekindle.image.Image;
-import org.rekindle.image.ImageWriter;
 import org.rekindle.responsiveness.SteadyState;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Recording;
@@ -49,14 +44,14 @@ public final class DemoExperiment {
   /**
    * What to do.
    *
-   * @param machine the guest
+   * @param subject the guest
    * @param out where the results go; made if missing
    * @param limits how fast the disk shall be
    * @param options of the strategies
    * @param rekindleVersion for the results
    */
   public record Settings(
-      DemoMachine machine,
+      Subject subject,
       Path out,
       DiskThrottle.Limits limits,
       Strategy.Options options,
@@ -105,8 +100,8 @@ public final class DemoExperiment {
       Path work = Files.createTempDirectory(out, "work-");
       scope.add(() -> GuestKit.delete(work));
       Path image = work.resolve("guest.rekindle");
-      Path stream = work.resolve("guest.migration");
-      MeasuredRun.Saved saved = prepare(image, stream);
+      Path rivalFile = work.resolve("guest.rival");
+      MeasuredRun.Saved saved = prepare(image, rivalFile);
 
       String storage;
       @Nullable String throttle;
@@ -122,7 +117,7 @@ public final class DemoExperiment {
           narrator.say("the disk is NOT slowed down, so results vary with it: " + reason);
         }
       }
-      List<RunResult> runs = restoreAll(saved, storage, work, image, stream);
+      List<RunResult> runs = restoreAll(saved, storage, work, image, rivalFile);
       for (RunResult run : runs) {
         String log = run.evidence().faultLog();
         if (log != null) {
@@ -142,7 +137,7 @@ public final class DemoExperiment {
   }
 
   private void requireSpace(Path out) throws IOException {
-    long neededMiB = (long) DISK_SPACE_PER_MEMORY * settings.machine().memoryMiB();
+    long neededMiB = (long) DISK_SPACE_PER_MEMORY * settings.subject().memoryMiB();
     long usableMiB = Files.getFileStore(out).getUsableSpace() >> 20;
     if (usableMiB < neededMiB) {
       throw new IOException(
@@ -151,13 +146,13 @@ public final class DemoExperiment {
   }
 
   /** Boots, saves and records; the image has its profile afterwards. */
-  private MeasuredRun.Saved prepare(Path image, Path stream) throws IOException {
-    DemoMachine machine = settings.machine();
-    narrator.say("booting the guest: " + machine.description() + " ...");
+  private MeasuredRun.Saved prepare(Path image, Path rivalFile) throws IOException {
+    Subject subject = settings.subject();
+    narrator.say("booting the guest: " + subject.description() + " ...");
     String nonce;
     String sum;
     SteadyState steadyState;
-    try (RunningMachine running = machine.boot()) {
+    try (Subject.Running running = subject.start()) {
       GuestConsole console = running.console();
       narrator.say("  " + console.awaitLine("ready ", BOOT).text());
       nonce = console.nonce();
@@ -167,7 +162,9 @@ public final class DemoExperiment {
       narrator.say(
           "  %.1f heartbeats/s, standard deviation %.1f"
               .formatted(steadyState.beatsPerSecond(), steadyState.deviation()));
-      saveAsStock(running, stream);
+      if (subject.rival().isPresent()) {
+        saveAsRival(subject.rival().get(), running, rivalFile);
+      }
       save(running, image);
     }
     narrator.say("recording which pages it touches, in a throw-away clone ...");
@@ -177,11 +174,11 @@ public final class DemoExperiment {
         "  %,d pages (%d MiB); recording once more, as independent truth ..."
             .formatted(profile.size(), profile.size() >> 8));
     Image.attach(image, profile);
-    return new MeasuredRun.Saved(machine, nonce, sum, steadyState, record(image, recordingNs));
+    return new MeasuredRun.Saved(subject, nonce, sum, steadyState, record(image, recordingNs));
   }
 
   private SteadyState steadyState(GuestConsole console) throws IOException {
-    int warm = console.beats().size() + settings.machine().workload().beatsPerPass();
+    int warm = console.beats().size() + settings.subject().beatsPerPass();
     long fromNs = console.awaitBeats(warm, BOOT).arrivalNs();
     List<GuestConsole.Beat> beats = console.beats();
     while (beats.getLast().arrivalNs() - fromNs <= STEADY_SECONDS * 1_000_000_000L) {
@@ -193,47 +190,33 @@ public final class DemoExperiment {
         .orElseThrow(() -> new IOException("the guest's heartbeat is slower than one a second"));
   }
 
-  private void saveAsStock(RunningMachine running, Path stream) throws IOException {
-    narrator.say("saving it as stock QEMU does (migrate \"exec:cat > file\") ...");
-    try (Qmp qmp = Qmp.connect(running.qmp(), MONITOR)) {
-      Duration elapsed = StockEager.save(qmp, stream);
-      qmp.execute("cont");
-      narrator.say(
-          "  %.1f s, %d MiB".formatted(elapsed.toMillis() / 1e3, Files.size(stream) >> 20));
-    }
+  private void saveAsRival(String rival, Subject.Running running, Path file) throws IOException {
+    narrator.say("saving it as " + rival + " does ...");
+    Duration elapsed = running.saveAsRival(file);
+    narrator.say("  %.1f s, %d MiB".formatted(elapsed.toMillis() / 1e3, Files.size(file) >> 20));
     // Back to what it was before it is saved again.
     running.console().awaitBeats(running.console().beats().size() + 1, MONITOR);
   }
 
-  private void save(RunningMachine running, Path image) throws IOException {
+  private void save(Subject.Running running, Path image) throws IOException {
     narrator.say("saving it as a Rekindle image ...");
-    try (QemuSave save =
-        new QemuSave(
-            running.qmp(),
-            image,
-            ImageWriter.Options.DEFAULT,
-            QemuSave.Then.QUIT,
-            (done, total) -> narrator.progress("Saving", done, total))) {
-      SaveResult result = save.run();
-      narrator.say(
-          "  %.1f s, %d MiB; the guest stood still for %.1f s"
-              .formatted(
-                  result.elapsedNs() / 1e9, result.imageBytes() >> 20, result.stopNs() / 1e9));
-    }
+    Subject.Saved result =
+        running.save(image, (done, total) -> narrator.progress("Saving", done, total));
+    narrator.say(
+        "  %.1f s, %d MiB; the guest stood still for %.1f s"
+            .formatted(result.elapsedNs() / 1e9, result.imageBytes() >> 20, result.stopNs() / 1e9));
   }
 
   /** One pass over the working set and a half, so that each of its pages is touched. */
   private long recordingNs(SteadyState steadyState) {
-    int beats = settings.machine().workload().beatsPerPass();
+    int beats = settings.subject().beatsPerPass();
     return FAULTING_NS + Math.round(1.5e9 * beats / steadyState.beatsPerSecond());
   }
 
   private Profile record(Path directory, long recordingNs) throws IOException {
     try (Image image = Image.open(directory);
-        RestoredMachine clone =
-            RestoredMachine.start(settings.machine(), RestoredMachine.Purpose.CLONE)) {
-      QemuIncoming incoming = clone.connect(image);
-      Restore restore = new Restore(image, incoming.guest(), Strategy.recording(image));
+        Subject.Returning clone = settings.subject().startForRestore(Subject.Purpose.CLONE)) {
+      Restore restore = new Restore(image, clone.connect(image), Strategy.recording(image));
       Outcome outcome =
           RestoreThread.run(
               restore, recordingNs, 0, (done, _) -> narrator.progress("Recording", done, 0));
@@ -242,11 +225,13 @@ public final class DemoExperiment {
   }
 
   private List<RunResult> restoreAll(
-      MeasuredRun.Saved saved, String storage, Path work, Path image, Path stream)
+      MeasuredRun.Saved saved, String storage, Path work, Path image, Path rivalFile)
       throws IOException {
     List<RunResult> runs = new ArrayList<>();
-    MeasuredRun stock = run(saved, storage, work, "stock QEMU");
-    runs.add(said(stock.restoreStock(stream)));
+    if (settings.subject().rival().isPresent()) {
+      String rival = settings.subject().rival().get();
+      runs.add(said(run(saved, storage, work, rival).restoreAsRival(rival, rivalFile)));
+    }
     for (Strategy strategy : Strategy.values()) {
       MeasuredRun run = run(saved, storage, work, strategy.label());
       runs.add(said(run.restore(image, strategy, settings.options())));
@@ -270,12 +255,13 @@ public final class DemoExperiment {
 
   private static List<String> method() {
     return List.of(
-        "Times count from the call that starts QEMU; the start of Rekindle's own JVM is not in them.",
-        "Before each run the image (or stock QEMU's file) was dropped from the page cache, and that"
+        "Times count from the call that starts the process to restore into; the start of Rekindle's"
+            + " own JVM is not in them.",
+        "Before each run the image (or the rival's file) was dropped from the page cache, and that"
             + " was verified by mincore; a run whose cache stayed warm says so in its remark.",
         "The profile was recorded once from the image, with a warm cache and no throttle; a second"
             + " recording tells which prefetched pages were used.",
-        "Order: stock QEMU, then the strategies from eager to adaptive, one run each.",
+        "Order: the rival (stock QEMU), if any, then the strategies from eager to adaptive, one run each.",
         "memoryIdentical: the nonce of the guest's boot and its own checksum over all filled memory"
             + " are the same as before the save.");
   }

@@ -23,7 +23,8 @@ public record DemoMachine(
     int memoryMiB,
     Backing backing,
     Optional<Path> disk,
-    WorkloadParameters workload) {
+    WorkloadParameters workload)
+    implements Subject {
 
   /** What guest memory is in the QEMU process. */
   public enum Backing {
@@ -45,8 +46,8 @@ public record DemoMachine(
         kit, "pc", 1, 192, Backing.ANONYMOUS, Optional.empty(), WorkloadParameters.SMALL);
   }
 
-  /** What it is, in a few words. */
-  String description() {
+  @Override
+  public String description() {
     String memory = memoryMiB % 1024 == 0 ? memoryMiB / 1024 + " GiB" : memoryMiB + " MiB";
     return "%s Linux, %d vCPU, %s".formatted(memory, vcpus, type);
   }
@@ -106,8 +107,24 @@ public record DemoMachine(
     return path.toString().replace(",", ",,");
   }
 
+  @Override
+  public int beatsPerPass() {
+    return workload.beatsPerPass();
+  }
+
   /** Boots it; returns as soon as its monitor and its console answer. */
-  public RunningMachine boot() throws IOException {
+  @Override
+  public RunningMachine start() throws IOException {
     return RunningMachine.start(this);
+  }
+
+  @Override
+  public RestoredMachine startForRestore(Purpose purpose) throws IOException {
+    return RestoredMachine.start(this, purpose);
+  }
+
+  @Override
+  public Optional<String> rival() {
+    return Optional.of("stock QEMU");
   }
 }

@@ -9,11 +9,8 @@ import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.Blocktime;
-import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.responsiveness.Stall;
@@ -31,7 +28,7 @@ import org.rekindle.workingset.Profile;
  * What a run is
  *
  * Cache dropped and verified; the clock starts with the restore command, which here is the call
- * that starts QEMU; beats are stamped as they come, on a thread of their own; the restore runs to
+ * that starts the process to restore into; beats are stamped as they come, on a thread of their own; the restore runs to
  * its end; then the guest is watched until it is back to normal, or for so long that it evidently
  * does not come back. Only then is it asked for its checksum, which disturbs it.
  */
@@ -46,12 +43,12 @@ final class MeasuredRun {
   /**
    * The machine that was saved, and what it was like.
    *
+   * @param subject what was saved
    * @param nonce and {@code sum} by which it is recognised
    * @param steadyState its heartbeat before it was saved
    * @param truth the pages that it touches, recorded independently of the profile
    */
-  record Saved(
-      DemoMachine machine, String nonce, String sum, SteadyState steadyState, Profile truth) {}
+  record Saved(Subject subject, String nonce, String sum, SteadyState steadyState, Profile truth) {}
 
   private final Saved saved;
   private final String storage;
@@ -75,14 +72,12 @@ final class MeasuredRun {
     ColdCache.Result cache = ColdCache.drop(List.of(directory));
     long commandNs = System.nanoTime();
     try (Image image = Image.open(directory);
-        RestoredMachine machine =
-            RestoredMachine.start(saved.machine(), RestoredMachine.Purpose.RUN)) {
-      QemuIncoming incoming = machine.connect(image);
-      Restore restore = new Restore(image, incoming.guest(), strategy.plan(image, options));
+        Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
+      Restore restore = new Restore(image, machine.connect(image), strategy.plan(image, options));
       Outcome outcome =
-          incoming.settled(
+          machine.settled(
               RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress));
-      Optional<Blocktime> blocktime = incoming.blocktime();
+      Double blockedMs = machine.blockedMs();
       List<FaultRow> rows = rows(outcome.faults(), image.memory(), commandNs);
       String log = "faults-" + strategy.label() + ".csv";
       FaultLogCsv.write(rows, out.resolve(log));
@@ -93,31 +88,24 @@ final class MeasuredRun {
               commandNs,
               firstInstructionNs,
               outcome.allInNs() - commandNs)
-          .with(responsiveness(firstInstructionNs, rows))
+          .with(responsiveness(firstInstructionNs, machine.vcpus(), rows))
           .with(paging(outcome))
           .with(
               evidence(
-                  machine.console(),
-                  cache,
-                  log,
-                  image.memory(),
-                  machine.qemuVersion(),
-                  blocktime.map(Blocktime::allMs).map(Long::doubleValue).orElse(null)));
+                  machine.console(), cache, log, image.memory(), machine.vmmVersion(), blockedMs));
     }
   }
 
-  /** Restores as stock QEMU does. */
-  RunResult restoreStock(Path stream) throws IOException {
-    ColdCache.Result cache = ColdCache.drop(List.of(stream));
+  /** Restores as the subject's rival does, from what that has saved. */
+  RunResult restoreAsRival(String rival, Path file) throws IOException {
+    ColdCache.Result cache = ColdCache.drop(List.of(file));
     long commandNs = System.nanoTime();
-    try (RestoredMachine machine =
-        RestoredMachine.start(saved.machine(), RestoredMachine.Purpose.RUN)) {
-      long firstInstructionNs = StockEager.restore(machine.qemu(), stream) - commandNs;
-      return watch(
-              machine.console(), "stock QEMU", commandNs, firstInstructionNs, firstInstructionNs)
-          .with(responsiveness(firstInstructionNs, List.of()))
-          .with(new RunResult.Paging(0L, 0L, null, Files.size(stream), null, null, null))
-          .with(evidence(machine.console(), cache, null, null, machine.qemuVersion(), null));
+    try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
+      long firstInstructionNs = machine.restoreAsRival(file) - commandNs;
+      return watch(machine.console(), rival, commandNs, firstInstructionNs, firstInstructionNs)
+          .with(responsiveness(firstInstructionNs, 0, List.of()))
+          .with(new RunResult.Paging(0L, 0L, null, Files.size(file), null, null, null))
+          .with(evidence(machine.console(), cache, null, null, machine.vmmVersion(), null));
     }
   }
 
@@ -136,7 +124,7 @@ final class MeasuredRun {
       normalNs = saved.steadyState().backToNormalNs(sinceCommandNs, System.nanoTime() - commandNs);
     }
     return RunResult.of(
-            new RunResult.Condition(saved.machine().description(), strategy, storage, 1))
+            new RunResult.Condition(saved.subject().description(), strategy, storage, 1))
         .with(
             new RunResult.Progress(
                 firstInstructionNs / 1e6,
@@ -148,12 +136,10 @@ final class MeasuredRun {
   }
 
   private static RunResult.Responsiveness responsiveness(
-      long firstInstructionNs, List<FaultRow> rows) {
+      long firstInstructionNs, int vcpus, List<FaultRow> rows) {
     List<Stall> stalls =
-        rows.stream()
-            .map(row -> new Stall(row.arrivalNs(), row.servedNs(), Stall.VCPU_UNKNOWN))
-            .toList();
-    return RunResult.Responsiveness.of(StallTimeline.perGuest(firstInstructionNs, stalls));
+        rows.stream().map(row -> new Stall(row.arrivalNs(), row.servedNs(), row.vcpu())).toList();
+    return RunResult.Responsiveness.of(StallTimeline.of(firstInstructionNs, vcpus, stalls));
   }
 
   private static List<FaultRow> rows(FaultLog log, MemoryMap memory, long commandNs) {
@@ -200,7 +186,7 @@ final class MeasuredRun {
       ColdCache.Result cache,
       @Nullable String faultLog,
       @Nullable MemoryMap memory,
-      @Nullable String qemuVersion,
+      @Nullable String vmmVersion,
       @Nullable Double blocktimeMs)
       throws IOException {
     Map<String, Long> memoryBytes = new LinkedHashMap<>();
@@ -212,7 +198,7 @@ final class MeasuredRun {
         identical,
         faultLog,
         memoryBytes,
-        qemuVersion,
+        vmmVersion,
         blocktimeMs,
         cache.isCold() ? null : cache.toString());
   }

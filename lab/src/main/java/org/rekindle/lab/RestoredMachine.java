@@ -8,35 +8,29 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.child.PrivateDirectory;
+import org.rekindle.guest.qemu.Blocktime;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.guest.qemu.Qmp;
 import org.rekindle.guest.qemu.SavedMachine;
 import org.rekindle.image.Image;
+import org.rekindle.restore.Guest;
+import org.rekindle.restore.Outcome;
 import org.rekindle.scope.Scope;
 
 /**
  * A QEMU that waits for a {@link DemoMachine} to come back from an image, with a console that
  * listens already. Closing ends it.
  */
-final class RestoredMachine implements AutoCloseable {
+final class RestoredMachine implements Subject.Returning {
   /** A QEMU under emulation on a busy machine needs seconds to answer. */
   static final Duration PATIENCE = Duration.ofSeconds(30);
-
-  /** What it is restored for. */
-  enum Purpose {
-    /** It runs. */
-    RUN,
-    /** It comes back but does not run before {@code cont}: for looking at its memory. */
-    STAY_PAUSED,
-    /** A throw-away clone, to be watched. */
-    CLONE
-  }
 
   private final Scope scope;
   private final QemuProcess qemu;
   private final GuestConsole console;
   private @Nullable Qmp qmp; // since connect
+  private @Nullable QemuIncoming incoming; // since connect
 
   private RestoredMachine(Scope scope, QemuProcess qemu, GuestConsole console) {
     this.scope = scope;
@@ -44,17 +38,17 @@ final class RestoredMachine implements AutoCloseable {
     this.console = console;
   }
 
-  static RestoredMachine start(DemoMachine machine, Purpose purpose) throws IOException {
+  static RestoredMachine start(DemoMachine machine, Subject.Purpose purpose) throws IOException {
     Scope scope = new Scope();
     try {
       Path serial = scope.add(PrivateDirectory.create()).path().resolve("serial");
       List<String> command = new ArrayList<>(machine.command(serial));
-      if (purpose == Purpose.STAY_PAUSED) {
+      if (purpose == Subject.Purpose.STAY_PAUSED) {
         command.add("-S");
       }
       QemuProcess qemu =
           scope.add(
-              purpose == Purpose.CLONE
+              purpose == Subject.Purpose.CLONE
                   ? QemuProcess.startClone(command, false, QemuProcess.Console.NONE)
                   : QemuProcess.startForRestore(command, QemuProcess.Console.NONE));
       GuestConsole console;
@@ -72,20 +66,47 @@ final class RestoredMachine implements AutoCloseable {
   }
 
   /** Prepares it for the image's machine; closed with this object. */
-  QemuIncoming connect(Image image) throws IOException {
-    Qmp monitor = scope.add(qemu.connect(PATIENCE));
-    qmp = monitor;
-    return scope.add(
-        QemuIncoming.connect(
-            monitor,
-            qemu.directory(),
-            image.memory(),
-            SavedMachine.fromMap(image.manifest().guest()),
-            image.deviceState()));
+  @Override
+  public Guest connect(Image image) throws IOException {
+    return connectQemu(image).guest();
   }
 
-  /** Its version; null before {@link #connect}. */
-  @Nullable String qemuVersion() {
+  /** What {@link #connect} does, for those who know that this is a QEMU. */
+  QemuIncoming connectQemu(Image image) throws IOException {
+    Qmp monitor = scope.add(qemu.connect(PATIENCE));
+    qmp = monitor;
+    QemuIncoming connected =
+        scope.add(
+            QemuIncoming.connect(
+                monitor,
+                qemu.directory(),
+                image.memory(),
+                SavedMachine.fromMap(image.manifest().guest()),
+                image.deviceState()));
+    incoming = connected;
+    return connected;
+  }
+
+  @Override
+  public Outcome settled(Outcome outcome) throws IOException {
+    return Objects.requireNonNull(incoming).settled(outcome);
+  }
+
+  @Override
+  public long restoreAsRival(Path file) throws IOException {
+    return StockEager.restore(qemu, file);
+  }
+
+  @Override
+  public @Nullable Double blockedMs() throws IOException {
+    return incoming == null
+        ? null
+        : incoming.blocktime().map(Blocktime::allMs).map(Long::doubleValue).orElse(null);
+  }
+
+  /** QEMU's version; null before {@link #connect}. */
+  @Override
+  public @Nullable String vmmVersion() {
     return qmp == null ? null : qmp.version().toString();
   }
 
@@ -98,7 +119,8 @@ final class RestoredMachine implements AutoCloseable {
     return qemu;
   }
 
-  GuestConsole console() {
+  @Override
+  public GuestConsole console() {
     return console;
   }
 

@@ -7,14 +7,21 @@ import java.util.ArrayList;
 import java.util.List;
 import org.rekindle.guest.child.ChildProcess;
 import org.rekindle.guest.child.PrivateDirectory;
+import org.rekindle.guest.qemu.QemuSave;
+import org.rekindle.guest.qemu.Qmp;
+import org.rekindle.guest.qemu.SaveResult;
+import org.rekindle.image.Image;
+import org.rekindle.image.ImageWriter;
 
 /**
  * A freshly booted {@link DemoMachine}: its QEMU process, with a directory of its own for the
  * sockets. Closing ends both; so does the end of this JVM.
  */
-public final class RunningMachine implements AutoCloseable {
+public final class RunningMachine implements Subject.Running {
   /** QEMU listens some 50 ms after its start; with two busy cores it may need much longer. */
   private static final Duration LISTENING = Duration.ofSeconds(30);
+
+  private static final Duration MONITOR = Duration.ofSeconds(30);
 
   private final ChildProcess qemu;
   private final GuestConsole console;
@@ -57,8 +64,27 @@ public final class RunningMachine implements AutoCloseable {
     return qmp(qemu.directory());
   }
 
+  @Override
   public GuestConsole console() {
     return console;
+  }
+
+  @Override
+  public Subject.Saved save(Path image, Image.Progress progress) throws IOException {
+    try (QemuSave save =
+        new QemuSave(qmp(), image, ImageWriter.Options.DEFAULT, QemuSave.Then.QUIT, progress)) {
+      SaveResult result = save.run();
+      return new Subject.Saved(result.elapsedNs(), result.stopNs(), result.imageBytes());
+    }
+  }
+
+  @Override
+  public Duration saveAsRival(Path file) throws IOException {
+    try (Qmp monitor = Qmp.connect(qmp(), MONITOR)) {
+      Duration elapsed = StockEager.save(monitor, file);
+      monitor.execute("cont");
+      return elapsed;
+    }
   }
 
   public long pid() {

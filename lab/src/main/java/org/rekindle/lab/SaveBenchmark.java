@@ -71,7 +71,7 @@ public final class SaveBenchmark {
             DemoMachine.Backing.ANONYMOUS,
             Optional.empty(),
             WORKLOAD);
-    try (RunningMachine running = machine.boot()) {
+    try (RunningMachine running = machine.start()) {
       running.console().awaitBeats(20, Duration.ofMinutes(2));
       for (int round = -1; round < rounds; round++) { // the first one warms the page cache
         stock(running, "stock, as it comes", 128L << 20, round);

@@ -23,7 +23,7 @@ class GuestSlowTest {
 
   @Test
   void theSmallGuestBeatsInAFixedOrderAndSumsWhatDoesNotChange() throws IOException {
-    try (RunningMachine machine = DemoMachine.small(SlowTests.kit()).boot()) {
+    try (RunningMachine machine = DemoMachine.small(SlowTests.kit()).start()) {
       GuestConsole console = machine.console();
       assertThat(console.awaitLine("ready", BOOT).text()).contains("fill=96 set=16");
       int period = WorkloadParameters.SMALL.beatsPerPass();
@@ -55,7 +55,7 @@ class GuestSlowTest {
             Optional.of(disk),
             WorkloadParameters.SMALL.withThreads(2));
     Path sockets;
-    try (RunningMachine running = machine.boot()) {
+    try (RunningMachine running = machine.start()) {
       sockets = running.qmp().getParent();
       GuestConsole console = running.console();
       console.awaitBeats(1, BOOT);

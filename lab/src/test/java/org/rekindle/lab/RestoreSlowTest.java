@@ -131,7 +131,7 @@ class RestoreSlowTest {
   }
 
   private Identity save(DemoMachine machine, Path directory) throws IOException {
-    try (RunningMachine running = started(machine.boot())) {
+    try (RunningMachine running = started(machine.start())) {
       GuestConsole console = running.console();
       console.awaitBeats(machine.workload().beatsPerPass(), PATIENCE);
       Identity identity = Identity.of(console);
@@ -148,9 +148,8 @@ class RestoreSlowTest {
 
   private Profile record(DemoMachine machine, Path directory) throws IOException {
     try (Image image = Image.open(directory);
-        RestoredMachine clone =
-            started(RestoredMachine.start(machine, RestoredMachine.Purpose.CLONE))) {
-      QemuIncoming incoming = clone.connect(image);
+        RestoredMachine clone = started(RestoredMachine.start(machine, Subject.Purpose.CLONE))) {
+      QemuIncoming incoming = clone.connectQemu(image);
       Outcome outcome =
           RestoreThread.run(
               new Restore(image, incoming.guest(), Strategy.recording(image)),
@@ -166,9 +165,8 @@ class RestoreSlowTest {
   private void assertRunsOn(DemoMachine machine, Path directory, Strategy strategy, Identity saved)
       throws IOException {
     try (Image image = Image.open(directory);
-        RestoredMachine restored =
-            started(RestoredMachine.start(machine, RestoredMachine.Purpose.RUN))) {
-      QemuIncoming incoming = restored.connect(image);
+        RestoredMachine restored = started(RestoredMachine.start(machine, Subject.Purpose.RUN))) {
+      QemuIncoming incoming = restored.connectQemu(image);
       Outcome outcome =
           incoming.settled(
               RestoreThread.run(
@@ -196,8 +194,8 @@ class RestoreSlowTest {
       DemoMachine machine, Path directory, Strategy strategy, Identity saved) throws IOException {
     try (Image image = Image.open(directory);
         RestoredMachine restored =
-            started(RestoredMachine.start(machine, RestoredMachine.Purpose.STAY_PAUSED))) {
-      QemuIncoming incoming = restored.connect(image);
+            started(RestoredMachine.start(machine, Subject.Purpose.STAY_PAUSED))) {
+      QemuIncoming incoming = restored.connectQemu(image);
       RestoreThread.run(
           new Restore(image, incoming.guest(), strategy.plan(image, FAST_FILL)),
           Long.MAX_VALUE,

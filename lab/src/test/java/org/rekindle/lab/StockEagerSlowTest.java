@@ -24,7 +24,7 @@ class StockEagerSlowTest {
     Path stream = directory.resolve("stream");
     String nonce;
     String sum;
-    try (RunningMachine running = machine.boot()) {
+    try (RunningMachine running = machine.start()) {
       running.console().awaitBeats(3, PATIENCE);
       nonce = running.console().nonce();
       sum = running.console().sum();

@@ -1,0 +1,113 @@
+package org.rekindle.lab;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Image;
+import org.rekindle.restore.Guest;
+import org.rekindle.restore.Outcome;
+
+/**
+ * What an experiment is made with: a kind of guest that runs a workload, can be saved, and comes
+ * back from its image as often as is wanted. Its heartbeat, its nonce and its checksum come over a
+ * {@link GuestConsole}, whatever it is.
+ */
+public interface Subject {
+  /** What it is, in a few words. */
+  String description();
+
+  int memoryMiB();
+
+  /** Heartbeats of one pass over its working set. */
+  int beatsPerPass();
+
+  /** Starts it; returns as soon as its console answers. */
+  Running start() throws IOException;
+
+  /** Starts what an image is to be restored into, with a console that listens already. */
+  Returning startForRestore(Purpose purpose) throws IOException;
+
+  /** Who else saves and restores it, such as "stock QEMU"; empty if there is nobody. */
+  default Optional<String> rival() {
+    return Optional.empty();
+  }
+
+  /** What it is restored for. */
+  enum Purpose {
+    /** It runs. */
+    RUN,
+    /** It comes back but does not run before it is told to: for looking at its memory. */
+    STAY_PAUSED,
+    /** A throw-away clone, to be watched. */
+    CLONE
+  }
+
+  /** A subject at work. Closing ends it; so does the end of this JVM. */
+  interface Running extends AutoCloseable {
+    GuestConsole console();
+
+    /** Saves it, and ends it. */
+    Saved save(Path image, Image.Progress progress) throws IOException;
+
+    /**
+     * Saves it as the {@linkplain Subject#rival rival} does, and lets it run on.
+     *
+     * @return how long that took
+     */
+    default Duration saveAsRival(Path file) throws IOException {
+      throw new UnsupportedOperationException("it has no rival");
+    }
+
+    @Override
+    void close() throws IOException;
+  }
+
+  /**
+   * What a save did.
+   *
+   * @param elapsedNs how long it took
+   * @param stopNs how long the guest stood still
+   * @param imageBytes bytes of the image's files
+   */
+  record Saved(long elapsedNs, long stopNs, long imageBytes) {}
+
+  /** A subject that comes back. Closing ends it; so does the end of this JVM. */
+  interface Returning extends AutoCloseable {
+    GuestConsole console();
+
+    /** Prepares it for the image; the guest is closed with this object. */
+    Guest connect(Image image) throws IOException;
+
+    /** The outcome of the restore, once it is known when the guest began to run. */
+    Outcome settled(Outcome outcome) throws IOException;
+
+    /**
+     * Restores it as the {@linkplain Subject#rival rival} does.
+     *
+     * @return when it ran its first instruction, on the clock of {@link System#nanoTime}
+     */
+    default long restoreAsRival(Path file) throws IOException {
+      throw new UnsupportedOperationException("it has no rival");
+    }
+
+    /** How many virtual CPUs its faults tell apart; 0 if they do not. */
+    default int vcpus() {
+      return 0;
+    }
+
+    /** The version of its VMM, where it has one. */
+    default @Nullable String vmmVersion() {
+      return null;
+    }
+
+    /** How long virtual CPUs were blocked by its VMM's own count, where that counts. */
+    default @Nullable Double blockedMs() throws IOException {
+      return null;
+    }
+
+    @Override
+    void close() throws IOException;
+  }
+}
