@@ -110,10 +110,16 @@ final class FaultTable {
     placed++;
   }
 
-  /** The guest gave pages back: the faults on them are to be looked at again. */
+  /**
+   * The guest gave pages back: the faults on them are to be looked at again. So are those whose
+   * pages count as placed: they may be about to be, and then they are not placed any more.
+   */
   void removed(int first, int count) {
     for (int i = 0; i < size; i++) {
-      if (state[i] == WAITING && page[i] < first + count && first < page[i] + pages[i]) {
+      if (page[i] < first + count && first < page[i] + pages[i]) {
+        if (state[i] == PLACED) {
+          placed--;
+        }
         state[i] = NEW;
       }
     }

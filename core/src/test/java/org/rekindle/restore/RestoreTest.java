@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -142,6 +143,29 @@ class RestoreTest {
       Outcome outcome = new Restore(image, guest, Strategy.recording(image)).run(200_000_000);
       assertThat(guest.placedInOrder).containsExactly(101);
       assertThat(outcome.tally().placed(Cause.REMOVED)).isEqualTo(4);
+      assertThat(outcome.faults().cause(0)).isEqualTo(Cause.DEMAND_ZERO);
+    }
+  }
+
+  /** As a userfaultfd does: it refuses to fill the page until it has been read that it is gone. */
+  @Test
+  void aPageGivenBackWhileItIsBeingPlacedForAFaultIsAnsweredWithZeros() throws IOException {
+    ScriptedGuest guest =
+        new ScriptedGuest(MEMORY, RestoreTest::content, 101) {
+          @Override
+          public int place(
+              int page, int pages, @Nullable MemorySegment data, long offset, boolean demanded) {
+            if (givesBackAt != 0) {
+              givesBackAt = 0;
+              givesBack = new int[] {100, 4};
+              return 0;
+            }
+            return super.place(page, pages, data, offset, demanded);
+          }
+        };
+    try (Image image = Image.open(directory)) {
+      Outcome outcome = new Restore(image, guest, Strategy.recording(image)).run(200_000_000);
+      assertThat(guest.placedInOrder).containsExactly(101);
       assertThat(outcome.faults().cause(0)).isEqualTo(Cause.DEMAND_ZERO);
     }
   }
