@@ -101,7 +101,7 @@ class HugeGuestTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Strategy.class, names = "WORKING_SET", mode = EnumSource.Mode.EXCLUDE)
+  @EnumSource(Strategy.class)
   void allMemoryArrives(Strategy strategy) throws Exception {
     Strategy.Options options = new Strategy.Options(20_000, Integer.MAX_VALUE);
     FutureTask<Void> served = serve(strategy.plan(saved.image(), options));

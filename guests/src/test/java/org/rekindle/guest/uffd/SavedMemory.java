@@ -19,8 +19,10 @@ import org.rekindle.image.Manifest;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.Region;
 import org.rekindle.linux.ProcessMemory;
+import org.rekindle.workingset.Access;
+import org.rekindle.workingset.Profile;
 
-/** An image of random memory: a third zeros, some pages alike. */
+/** An image of random memory (a third zeros, some pages alike) with a random profile. */
 final class SavedMemory implements AutoCloseable {
   static final int PAGE = MemoryMap.PAGE_BYTES;
 
@@ -63,6 +65,11 @@ final class SavedMemory implements AutoCloseable {
       writer.deviceState(new byte[0]);
       writer.commit(new Manifest("firecracker", Instant.EPOCH, memory, Map.of()));
     }
+    int[] touched = random.ints(0, pages).distinct().limit(pages / 4).toArray();
+    Access[] access = new Access[touched.length];
+    Arrays.fill(access, Access.READ);
+    Image.attach(
+        directory, new Profile(touched, new long[touched.length], access, 1_000_000, "test"));
     return new SavedMemory(Image.open(directory), content);
   }
 

@@ -117,7 +117,7 @@ class UffdServerTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Strategy.class, names = "WORKING_SET", mode = EnumSource.Mode.EXCLUDE)
+  @EnumSource(Strategy.class)
   void allMemoryArrivesAndTheVmmRunsOn(Strategy strategy) throws Exception {
     Strategy.Options options = new Strategy.Options(100_000, Integer.MAX_VALUE);
     FutureTask<Void> served = serve(1, strategy.plan(saved.image(), options));
