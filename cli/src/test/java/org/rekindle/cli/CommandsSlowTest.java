@@ -27,8 +27,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.lab.DemoMachine;
-import org.rekindle.lab.GuestConsole;
 import org.rekindle.lab.GuestKit;
 import org.rekindle.lab.RunningMachine;
 

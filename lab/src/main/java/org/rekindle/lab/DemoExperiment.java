@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.image.Image;
 import org.rekindle.responsiveness.SteadyState;
 import org.rekindle.restore.Outcome;

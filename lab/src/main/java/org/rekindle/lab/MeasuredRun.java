@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.responsiveness.Stall;

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.guest.qemu.Blocktime;
 import org.rekindle.guest.qemu.QemuIncoming;

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.rekindle.guest.child.ChildProcess;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.guest.qemu.QemuSave;
 import org.rekindle.guest.qemu.Qmp;

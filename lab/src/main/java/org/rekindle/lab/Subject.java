@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.image.Image;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.Outcome;

@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.time.Duration;
 import org.rekindle.guest.child.ChildProcess;
+import org.rekindle.guest.child.GuestConsole;
 
 /** A running process of a {@link DoubleMachine}. Closing ends it; so does the end of this JVM. */
 public final class VmmDouble implements AutoCloseable {

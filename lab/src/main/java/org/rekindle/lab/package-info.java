@@ -4,7 +4,7 @@
  * <p><b>The guest.</b> {@link org.rekindle.lab.GuestKit} finds or makes what a guest is started
  * from: a kernel, and an initramfs whose workload (workload.c) fills memory, walks a working set
  * and beats. {@link org.rekindle.lab.DemoMachine} is that guest as arguments of stock QEMU; {@link
- * org.rekindle.lab.GuestConsole} listens to it.
+ * org.rekindle.guest.child.GuestConsole} listens to it.
  *
  * <p><b>The conditions.</b> {@link org.rekindle.lab.ColdCache} and {@link
  * org.rekindle.lab.DiskThrottle} make every run start from the same cold, modest disk, or say that

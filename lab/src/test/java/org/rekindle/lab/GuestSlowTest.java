@@ -13,6 +13,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.rekindle.guest.child.GuestConsole;
 
 /** The guest itself, before anything is saved: what the other tests take for granted. */
 @Tag("slow")

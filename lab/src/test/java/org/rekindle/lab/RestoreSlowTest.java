@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuSave;
 import org.rekindle.guest.qemu.SaveResult;
@@ -74,7 +75,6 @@ class RestoreSlowTest {
 
   private RestoredMachine started(RestoredMachine machine) {
     folders.add(machine.qemu().directory());
-    folders.add(machine.console().socket().getParent());
     return machine;
   }
 

@@ -9,6 +9,7 @@ import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.guest.qemu.Qmp;
 

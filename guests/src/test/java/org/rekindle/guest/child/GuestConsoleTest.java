@@ -1,4 +1,4 @@
-package org.rekindle.lab;
+package org.rekindle.guest.child;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,4 +1,4 @@
-package org.rekindle.lab;
+package org.rekindle.guest.child;
 
 import java.io.EOFException;
 import java.io.IOException;
@@ -187,29 +187,46 @@ public final class GuestConsole implements AutoCloseable {
     return beats().get(count - 1);
   }
 
+  /** Sends a line, without waiting for anything. */
+  public void tell(String line) throws IOException {
+    to.write((line + "\n").getBytes(StandardCharsets.US_ASCII));
+    to.flush();
+  }
+
   /**
-   * Sends a command to the workload and waits for its answer.
+   * Sends a command and waits for its answer.
    *
    * @param answer how the answering line starts
    * @return the rest of that line
    */
   public String command(String command, String answer, Duration timeout) throws IOException {
-    int from;
+    return command(command, line -> line.startsWith(answer), "\"" + answer + "...\"", timeout)
+        .substring(answer.length());
+  }
+
+  /**
+   * Sends a command and waits for its answer.
+   *
+   * @param isAnswer whether a line that comes after the command is its answer
+   * @param what the answer, in words
+   * @return that line
+   */
+  public String command(String command, Predicate<String> isAnswer, String what, Duration timeout)
+      throws IOException {
+    int before;
     lock.lock();
     try {
-      from = lines.size();
+      before = lines.size();
     } finally {
       lock.unlock();
     }
-    to.write((command + "\n").getBytes(StandardCharsets.US_ASCII));
-    to.flush();
+    tell(command);
     return await(
-            from,
-            line -> line.text().startsWith(answer),
-            "answer \"" + answer + "...\" to \"" + command + "\"",
+            before,
+            line -> isAnswer.test(line.text()),
+            "answer %s to \"%s\"".formatted(what, command),
             timeout)
-        .text()
-        .substring(answer.length());
+        .text();
   }
 
   /** The number that says which machine this is: new at every boot. */
