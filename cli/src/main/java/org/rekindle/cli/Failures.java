@@ -79,7 +79,7 @@ final class Failures {
   }
 
   /** Cause and next step in one line. */
-  static String describe(Exception failure) {
+  static String describe(Throwable failure) {
     return switch (failure) {
       case NoSuchFileException missing -> "there is no " + missing.getFile();
       case FileAlreadyExistsException exists ->
@@ -99,7 +99,7 @@ final class Failures {
     };
   }
 
-  private static String oneLine(Exception failure) {
+  private static String oneLine(Throwable failure) {
     String message = failure.getMessage();
     return message == null || message.isBlank()
         ? failure.getClass().getSimpleName() + "; run it again with --debug"

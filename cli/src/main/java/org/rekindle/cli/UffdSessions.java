@@ -23,7 +23,8 @@ final class UffdSessions implements AutoCloseable {
   private final Map<Thread, Operation.Result> results = new ConcurrentHashMap<>();
   private final Map<Thread, long[]> underWay = new LinkedHashMap<>();
   private final List<@Nullable Object> vms = new ArrayList<>();
-  private final List<SessionEnd> failed = new ArrayList<>();
+  private int guests;
+  private int failedGuests;
 
   UffdSessions(Job job) {
     this.job = job;
@@ -61,23 +62,25 @@ final class UffdSessions implements AutoCloseable {
     json.put("pid", end.pid());
     json.put("outcome", word(end.outcome()));
     json.put("vmm", word(end.fate()));
-    String vm = "process " + end.pid();
-    if (end.failure() instanceof Exception failure) {
+    String vm = "process " + end.pid() + ": ";
+    guests += end.hadGuest() ? 1 : 0;
+    Throwable failure = end.failure();
+    if (failure != null) {
+      failedGuests += end.hadGuest() ? 1 : 0;
       String why = Failures.describe(failure);
       json.put("error", why);
-      job.command().say(vm + ": " + why + "; " + end.fate().words());
-    } else if (end.failure() != null) {
-      json.put("error", String.valueOf(end.failure()));
-      job.command().say(vm + ": " + end.failure() + "; " + end.fate().words());
-    }
-    if (end.failure() != null && end.hadGuest()) {
-      failed.add(end);
+      job.command().say(vm + why + "; " + end.fate().words());
+      if (job.command().debug()) {
+        failure.printStackTrace();
+      }
     }
     if (result != null) {
       json.putAll(result.json());
-      job.command().tell(vm + ": " + result.text());
+      job.command().tell(vm + result.text());
     }
-    vms.add(json);
+    if (job.command().json()) {
+      vms.add(json);
+    }
   }
 
   private static String word(Enum<?> value) {
@@ -91,12 +94,10 @@ final class UffdSessions implements AutoCloseable {
     job.command().tell(json);
   }
 
-  /** If one VM was not restored that handed itself over, the command has failed. */
+  /** If it failed with one VM that handed itself over, the command has failed. */
   synchronized void throwIfAnyFailed() throws IOException {
-    if (!failed.isEmpty()) {
-      throw new IOException(
-          "%d of %d VMs did not get all of their memory; see above"
-              .formatted(failed.size(), vms.size()));
+    if (failedGuests > 0) {
+      throw new IOException("%d of %d VMs failed; see above".formatted(failedGuests, guests));
     }
   }
 

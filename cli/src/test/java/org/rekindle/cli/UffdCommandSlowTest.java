@@ -242,7 +242,7 @@ class UffdCommandSlowTest {
       assertThat(restore.exitCode()).as(restore.errors()).isEqualTo(1);
       assertThat(restore.errors())
           .contains("the regions have 4096 bytes, the image's memory 8388608")
-          .contains("1 of 1 VMs did not get all of their memory");
+          .contains("1 of 1 VMs failed; see above");
     }
   }
 }
