@@ -115,7 +115,8 @@ public final class Store {
     return memory.get(JAVA_LONG, PUTS);
   }
 
-  long slots() {
+  /** How many slots the index has. */
+  public long slots() {
     return memory.get(JAVA_LONG, SLOTS);
   }
 
