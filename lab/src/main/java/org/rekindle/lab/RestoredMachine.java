@@ -30,11 +30,13 @@ final class RestoredMachine implements Subject.Returning {
   private final Scope scope;
   private final QemuProcess qemu;
   private final GuestConsole console;
+  private final List<Path> folders;
   private @Nullable Qmp qmp; // since connect
   private @Nullable QemuIncoming incoming; // since connect
 
-  private RestoredMachine(Scope scope, QemuProcess qemu, GuestConsole console) {
+  private RestoredMachine(Scope scope, QemuProcess qemu, GuestConsole console, Path serial) {
     this.scope = scope;
+    this.folders = List.of(qemu.directory(), serial.getParent());
     this.qemu = qemu;
     this.console = console;
   }
@@ -58,7 +60,7 @@ final class RestoredMachine implements Subject.Returning {
       } catch (IOException silent) {
         throw qemu.isAlive() ? silent : qemu.explain("QEMU ended before it could be restored into");
       }
-      return new RestoredMachine(scope, qemu, console);
+      return new RestoredMachine(scope, qemu, console, serial);
     } catch (IOException | RuntimeException failed) {
       try (scope) {
         throw failed;
@@ -123,6 +125,11 @@ final class RestoredMachine implements Subject.Returning {
   @Override
   public GuestConsole console() {
     return console;
+  }
+
+  /** Where its sockets and its log are, until it is closed. */
+  List<Path> folders() {
+    return folders;
   }
 
   @Override
