@@ -40,6 +40,15 @@ public interface Guest extends AutoCloseable {
   boolean ready();
 
   /**
+   * Whether, for now, nothing may be placed but what a fault waits for; then {@link #ready} is
+   * false as well. It is so from the beginning or never, and ends for good: a VMM that is still
+   * arranging the guest's memory.
+   */
+  default boolean takesDemandOnly() {
+    return false;
+  }
+
+  /**
    * Places a run of consecutive pages. Each page is placed once; the pager's claim bitmap sees to
    * it. (Only a page that the guest {@linkplain FaultSink#removed gave back} is placed again, as
    * zeros.)

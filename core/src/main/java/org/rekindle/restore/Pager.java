@@ -242,9 +242,12 @@ final class Pager implements FaultSink {
     return true;
   }
 
-  /** Whether what the stream brings may have to wait until a slow fill has come to it. */
+  /**
+   * Whether what the stream brings may have to wait: until a slow fill has come to it, or until the
+   * guest takes it.
+   */
   private boolean streamIsPaced() {
-    return running && fillLimit() < guest.memory().pages();
+    return guest.takesDemandOnly() || (running && fillLimit() < guest.memory().pages());
   }
 
   private @Nullable BlockBuffer decoded(PageStore store, int block) {
@@ -263,7 +266,7 @@ final class Pager implements FaultSink {
 
   private void arrivedOnDemand(BlockBuffer buffer) throws IOException {
     placeAwaited(buffer);
-    if (plan.miss() == Plan.Miss.BLOCK) {
+    if (plan.miss() == Plan.Miss.BLOCK && !guest.takesDemandOnly()) {
       neighbours.add(buffer);
     } else {
       release(buffer);

@@ -118,6 +118,20 @@ class RestoreTest {
 
   @ParameterizedTest
   @EnumSource(Strategy.class)
+  void aGuestThatTakesOnlyDemandAtFirstWaitsForNothingElse(Strategy strategy) throws IOException {
+    record();
+    // From the far end, so that the stream cannot have brought them; one page of a block each.
+    int[] touches = IntStream.range(0, 200).map(i -> 2047 - 8 * i).toArray();
+    ScriptedGuest guest = guest(touches);
+    guest.touchesBeforeReady = touches.length;
+    Outcome outcome = restore(strategy, guest);
+    assertThat(guest.present.cardinality()).isEqualTo(MEMORY.pages());
+    assertThat(guest.faulted).hasSize(touches.length);
+    assertThat(outcome.faults().size()).isEqualTo(2 * touches.length);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
   void pagesGivenBackReadAsZeros(Strategy strategy) throws IOException {
     record();
     for (int at : new int[] {0, 1, 300, 2000}) {

@@ -55,6 +55,12 @@ class ScriptedGuest implements Guest {
   /** Takes several flushes to get rid of what was placed, and never wakes up by itself. */
   boolean slowSocket;
 
+  /**
+   * So many of the touches come before it takes anything but what it waits for, and before it is
+   * started.
+   */
+  int touchesBeforeReady;
+
   private int unflushed;
   private int placements;
   private int next;
@@ -91,10 +97,11 @@ class ScriptedGuest implements Guest {
       return false;
     }
     giveBack(sink);
-    while (started && next < touches.length && hasUnit(touches[next])) {
+    boolean runs = started || takesDemandOnly();
+    while (runs && next < touches.length && hasUnit(touches[next])) {
       next++;
     }
-    if (started && next < touches.length && asked != touches[next]) {
+    if (runs && next < touches.length && asked != touches[next]) {
       asked = touches[next];
       faulted.add(asked);
       int unit = asked / unitPages * unitPages;
@@ -121,13 +128,22 @@ class ScriptedGuest implements Guest {
 
   @Override
   public boolean ready() {
-    return unflushed == 0;
+    return unflushed == 0 && !takesDemandOnly();
+  }
+
+  @Override
+  public boolean takesDemandOnly() {
+    return next < touchesBeforeReady;
   }
 
   @Override
   public int place(
       int page, int pages, @Nullable MemorySegment data, long offset, boolean demanded) {
     assertThat(finished).as("placed after the end").isFalse();
+    if (takesDemandOnly()) {
+      assertThat(page).as("while only demand is taken").isEqualTo(asked);
+      assertThat(pages).isEqualTo(1);
+    }
     longestRun = Math.max(longestRun, pages);
     for (int i = 0; i < pages; i++) {
       if (++placements % retryEvery == 0) {
