@@ -32,6 +32,12 @@ import org.rekindle.linux.Userfaultfd;
  * ESRCH: the process has ended. ENOENT is also said of a run that crosses from one mapping of the
  * kernel's into the next (it splits them where attributes differ), so a run is halved until it is
  * one page, and only of one page ENOENT is believed.
+ *
+ * And only when it is said twice. The kernel looks whether a change is under way, takes the lock,
+ * looks for the mapping, and looks for changes again: memory that moves while it waits for the lock
+ * is not found any more, and the second look comes too late. The next attempt finds the change, by
+ * the first look: it cannot be over before its report has been read, which we do. (Found by a
+ * process that waited at its new address for a page that had been "not mapped" at the old one.)
  */
 
 /**
@@ -49,6 +55,13 @@ public final class AddressSpace implements AutoCloseable {
   private final @Nullable HugePages huge;
   private final UffdEvents events = new UffdEvents(EVENTS);
   private boolean gone;
+
+  /** What a missing page is filled with. */
+  private enum Filling {
+    DATA,
+    ZEROS,
+    POISON
+  }
 
   /** What happens in an address space; pages are dense numbers of the image. */
   public interface Listener {
@@ -165,12 +178,64 @@ public final class AddressSpace implements AutoCloseable {
         for (Range part : ranges.between(events.start(i), events.end(i))) {
           listener.unmapped(part.firstPage(), part.pages());
         }
-        ranges.remove(events.start(i), events.end(i));
+        forget(events.start(i), events.end(i));
       }
-      case UffdEvents.REMAP -> ranges.move(events.from(i), events.to(i), events.length(i));
+      case UffdEvents.REMAP -> {
+        ranges.move(events.from(i), events.to(i), events.length(i));
+        uffd.wake(events.from(i), events.length(i));
+      }
       case UffdEvents.FORK -> listener.forked(events.takeForked(i));
       default -> throw new IOException("a userfaultfd reports the unknown event " + events.type(i));
     }
+  }
+
+  /**
+   * Takes addresses out of the ranges: no page of the image belongs there any more. Whoever waits
+   * there is to look again, and finds what is there now.
+   */
+  public void forget(long start, long end) {
+    ranges.remove(start, end);
+    uffd.wake(start, end - start);
+  }
+
+  /**
+   * Fills with zeros what was {@linkplain Listener#faultElsewhere missed elsewhere}, and what
+   * follows it as far as no page of the image belongs there.
+   *
+   * @param pages at most so many
+   * @return false if a change of the memory has to be {@linkplain #drain drained} first; then try
+   *     again: the address may have got another meaning
+   */
+  public boolean placeElsewhere(long address, int pages) throws IOException {
+    if (ranges.at(address) != null) {
+      uffd.wake(address, MemoryMap.PAGE_BYTES); // a page moved there meanwhile: a fault like others
+      return true;
+    }
+    long free = (ranges.startBehind(address) - address) / MemoryMap.PAGE_BYTES;
+    int run = (int) Math.min(pages, free);
+    return fill(Filling.ZEROS, address, run, 1, null, 0) > 0;
+  }
+
+  /**
+   * Has every later touch of a page of the image that is not in end in SIGBUS, when there will be
+   * nobody to fill it: as soon as the last holder of a userfaultfd closes it, what is missing reads
+   * as zeros, and nobody notices.
+   *
+   * @return false if changes of the memory have to be {@linkplain #drain drained} first
+   * @throws LinuxException EINVAL before Linux 6.6, which cannot do that
+   */
+  public boolean poison() throws IOException {
+    for (Range range : ranges.all()) {
+      for (int page = range.firstPage(); page < range.endPage() && !gone; ) {
+        int run = range.endPage() - page;
+        int done = fill(Filling.POISON, range.addressOf(page), run, range.unitPages(), null, 0);
+        if (done == 0) {
+          return false;
+        }
+        page += done;
+      }
+    }
+    return true;
   }
 
   /**
@@ -198,7 +263,7 @@ public final class AddressSpace implements AutoCloseable {
       int done =
           range.unitPages() > 1
               ? placeHuge(range, next, run, data, from)
-              : fill(range.addressOf(next), run, 1, data, from);
+              : fill(with(data), range.addressOf(next), run, 1, data, from);
       if (done == 0) {
         return settled;
       }
@@ -216,7 +281,8 @@ public final class AddressSpace implements AutoCloseable {
     collected.put(first, page, run, data, offset);
     if (collected.isComplete(first)) {
       MemorySegment staged = collected.memory();
-      if (fill(range.addressOf(first), unit, unit, staged, collected.offsetOf(first)) == 0) {
+      long from = collected.offsetOf(first);
+      if (fill(Filling.DATA, range.addressOf(first), unit, unit, staged, from) == 0) {
         collected.takeBack(first, run);
         return 0;
       }
@@ -225,16 +291,24 @@ public final class AddressSpace implements AutoCloseable {
     return run;
   }
 
-  /** Fills pages of one range; how many from the front are settled. */
-  private int fill(long address, int pages, int unit, @Nullable MemorySegment data, long offset)
+  private static Filling with(@Nullable MemorySegment data) {
+    return data == null ? Filling.ZEROS : Filling.DATA;
+  }
+
+  /** Fills pages at consecutive addresses; how many from the front are settled. */
+  private int fill(
+      Filling with, long address, int pages, int unit, @Nullable MemorySegment data, long offset)
       throws IOException {
     int run = pages;
+    boolean doubted = false;
     while (true) {
       long bytes = (long) run * MemoryMap.PAGE_BYTES;
       long done =
-          data == null
-              ? uffd.zero(address, bytes, true)
-              : uffd.copy(address, data, offset, bytes, true);
+          switch (with) {
+            case DATA -> uffd.copy(address, Objects.requireNonNull(data), offset, bytes, true);
+            case ZEROS -> uffd.zero(address, bytes, true);
+            case POISON -> uffd.poison(address, bytes);
+          };
       if (done > 0) {
         return (int) (done / MemoryMap.PAGE_BYTES);
       }
@@ -250,10 +324,11 @@ public final class AddressSpace implements AutoCloseable {
           return settle(address, unit);
         }
         case Errno.ENOENT -> {
-          if (run == unit) {
+          if (run == unit && doubted) {
             return settle(address, unit);
           }
-          run = run / 2;
+          run = Math.max(unit, run / 2);
+          doubted = true;
         }
         default ->
             throw new LinuxException(

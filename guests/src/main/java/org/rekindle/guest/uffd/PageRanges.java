@@ -1,6 +1,7 @@
 package org.rekindle.guest.uffd;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -79,6 +80,19 @@ public final class PageRanges {
   /** None yet. */
   public PageRanges() {}
 
+  /**
+   * All at once: for processes that have thousands of them.
+   *
+   * @throws IllegalArgumentException if two of them have an address or a page in common
+   */
+  public PageRanges(Collection<Range> ranges) {
+    replaceAll(ranges);
+    for (int i = 1; i < ranges.size(); i++) {
+      checkApart(byAddress.get(i - 1), byAddress.get(i));
+      checkApart(byPage.get(i - 1), byPage.get(i));
+    }
+  }
+
   /** The same ranges, to be changed apart: what a child has that was forked. */
   public PageRanges copy() {
     PageRanges copy = new PageRanges();
@@ -94,24 +108,31 @@ public final class PageRanges {
    */
   public void add(Range range) {
     for (Range other : byAddress) {
-      if (other.start < range.end() && range.start < other.end()) {
-        throw new IllegalArgumentException(
-            "0x%x-0x%x overlaps 0x%x-0x%x"
-                .formatted(range.start, range.end(), other.start, other.end()));
-      }
-      if (other.firstPage < range.endPage() && range.firstPage < other.endPage()) {
-        throw new IllegalArgumentException(
-            "pages %d-%d at 0x%x are those at 0x%x too"
-                .formatted(range.firstPage, range.endPage() - 1, range.start, other.start));
-      }
+      checkApart(other, range);
     }
     byAddress.add(range);
     byPage.add(range);
     sort();
   }
 
+  private static void checkApart(Range other, Range range) {
+    if (other.start < range.end() && range.start < other.end()) {
+      throw new IllegalArgumentException(
+          "0x%x-0x%x overlaps 0x%x-0x%x"
+              .formatted(range.start, range.end(), other.start, other.end()));
+    }
+    if (other.firstPage < range.endPage() && range.firstPage < other.endPage()) {
+      throw new IllegalArgumentException(
+          "pages %d-%d at 0x%x are those at 0x%x too"
+              .formatted(range.firstPage, range.endPage() - 1, range.start, other.start));
+    }
+  }
+
   /** Takes the addresses from start to before end out of all ranges. */
   public void remove(long start, long end) {
+    if (between(start, end).isEmpty()) {
+      return;
+    }
     List<Range> left = new ArrayList<>();
     for (Range range : byAddress) {
       addPart(left, range.part(Long.MIN_VALUE, start));
@@ -122,11 +143,12 @@ public final class PageRanges {
 
   /** What lay at {@code from} lies at {@code to} now; what lay there before is gone. */
   public void move(long from, long to, long bytes) {
-    List<Range> moved =
-        between(from, from + bytes).stream().map(part -> part.movedBy(to - from)).toList();
+    List<Range> parts = between(from, from + bytes);
     remove(from, from + bytes);
     remove(to, to + bytes);
-    moved.forEach(this::add);
+    List<Range> all = new ArrayList<>(byAddress);
+    parts.forEach(part -> all.add(part.movedBy(to - from)));
+    replaceAll(all);
   }
 
   private static void addPart(List<Range> parts, @Nullable Range part) {
@@ -135,7 +157,7 @@ public final class PageRanges {
     }
   }
 
-  private void replaceAll(List<Range> ranges) {
+  private void replaceAll(Collection<Range> ranges) {
     byAddress.clear();
     byAddress.addAll(ranges);
     byPage.clear();
@@ -160,6 +182,40 @@ public final class PageRanges {
       addPart(parts, range.part(from, to));
     }
     return parts;
+  }
+
+  /** The parts of ranges that have some of the pages from a first one on, by ascending page. */
+  public List<Range> withPages(int page, int pages) {
+    List<Range> parts = new ArrayList<>();
+    for (int next = page; next < page + pages; ) {
+      Range range = from(next);
+      if (range == null || range.firstPage >= page + pages) {
+        break;
+      }
+      int first = Math.max(next, range.firstPage);
+      next = Math.min(range.endPage(), page + pages);
+      addPart(
+          parts,
+          range.part(
+              range.addressOf(first),
+              range.addressOf(first) + (long) (next - first) * MemoryMap.PAGE_BYTES));
+    }
+    return parts;
+  }
+
+  /** The start of the first range behind an address; {@link Long#MAX_VALUE} if there is none. */
+  long startBehind(long address) {
+    int low = 0;
+    int high = byAddress.size();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (byAddress.get(middle).start <= address) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low == byAddress.size() ? Long.MAX_VALUE : byAddress.get(low).start;
   }
 
   /** The range that holds an address, or null. */
