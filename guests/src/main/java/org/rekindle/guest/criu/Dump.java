@@ -57,6 +57,13 @@ record Dump(Path directory, List<Integer> pids) {
     return new Dump(directory, List.copyOf(pids));
   }
 
+  /** Whether a folder looks like a dump. */
+  static boolean isAt(Path directory) {
+    return Files.isDirectory(directory)
+        && Files.exists(directory.resolve(INVENTORY))
+        && Files.exists(directory.resolve(PSTREE));
+  }
+
   private static void checkVersion(Path inventory) throws IOException {
     long[] version = {-1};
     CriuImageFile.read(
