@@ -154,6 +154,11 @@ static void describe(char *into, size_t room) {
            !machine_started() ? "Not started" : machine_running() ? "Running" : "Paused");
 }
 
+static void configuration(char *into, size_t room) {
+  snprintf(into, room, "{\"drives\":[],\"machine-config\":{\"vcpu_count\":%d,\"mem_size_mib\":%llu,\"smt\":false}}",
+           options.vcpus, (unsigned long long)(total_pages * PAGE >> 20));
+}
+
 /* The status, and what is to be answered in `answer`. */
 static int carry_out(const char *method, const char *path, const char *body, char *answer, size_t room) {
   serving = true;
@@ -165,6 +170,7 @@ static int carry_out(const char *method, const char *path, const char *body, cha
   char operation[512];
   snprintf(operation, sizeof operation, "%s %s", method, path);
   if (!strcmp(operation, "GET /")) describe(answer, room);
+  else if (!strcmp(operation, "GET /vm/config")) configuration(answer, room);
   else if (!strcmp(operation, "GET /version")) snprintf(answer, room, "{\"firecracker_version\":\"1.16.1\"}");
   else if (!strcmp(operation, "PUT /snapshot/load")) load(body);
   else if (!strcmp(operation, "PUT /snapshot/create")) create(body);
