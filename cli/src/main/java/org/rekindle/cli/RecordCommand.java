@@ -87,7 +87,7 @@ final class RecordCommand extends Operation implements RunsQemu {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Target target = Target.chosen(command(), qemu.command(qemuCommand), uffd);
+    Target target = Target.chosen(command(), qemu.command(qemuCommand), uffd.checked(command()));
     Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
     target.carryOut(new Recordings(opened), cleanup);
   }

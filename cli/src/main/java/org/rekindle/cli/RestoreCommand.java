@@ -44,6 +44,9 @@ import picocli.CommandLine.Parameters;
         with {"mem_backend": {"backend_type": "Uffd", "backend_path": SOCKET}}. It hands over \
         where its memory lies, and runs its guest when it likes (so eager and working-set \
         make sense only if it is resumed later). Times are counted from its connection on.
+
+        With --firecracker it also asks for that: it has a new Firecracker load the snapshot \
+        from the image (the state file is in it) and resumes the guest when the strategy says so.
         """,
     footer =
         """
@@ -59,6 +62,9 @@ import picocli.CommandLine.Parameters;
 
         Sixteen Firecracker microVMs from one image; each connects when it loads
           rekindle restore vm.rekindle --uffd /run/vm.uffd --vms 16
+
+        A Firecracker that was just started, loaded and resumed from here
+          rekindle restore vm.rekindle --firecracker firecracker.socket
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -127,7 +133,8 @@ final class RestoreCommand extends Operation implements RunsQemu {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Target target = Target.chosen(command(), qemu.command(qemuCommand), qmp, uffd);
+    Target target =
+        Target.chosen(command(), qemu.command(qemuCommand), qmp, uffd.checked(command()));
     if (fillPagesPerSecond <= 0) {
       throw new ParameterException(
           command(), "--fill-rate must be positive: " + fillPagesPerSecond);

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.firecracker.SnapshotLoad;
 import org.rekindle.guest.uffd.SessionEnd;
 import org.rekindle.guest.uffd.UffdGuest;
 import org.rekindle.restore.Outcome;
@@ -23,24 +24,54 @@ final class UffdSessions implements AutoCloseable {
   private final Map<Thread, Operation.Result> results = new ConcurrentHashMap<>();
   private final Map<Thread, long[]> underWay = new LinkedHashMap<>();
   private final List<@Nullable Object> vms = new ArrayList<>();
+  private final @Nullable SnapshotLoad load;
+  private volatile boolean anyBegan;
   private int guests;
   private int failedGuests;
 
-  UffdSessions(Job job) {
+  /**
+   * @param load what lets the one VM run that is served; null if that is not ours to do
+   */
+  UffdSessions(Job job, @Nullable SnapshotLoad load) {
     this.job = job;
+    this.load = load;
     this.progress = job.command().progress(job.doing());
   }
 
+  /** Whether a VMM has handed its memory over. */
+  boolean anyBegan() {
+    return anyBegan;
+  }
+
   void restore(UffdGuest guest) throws IOException {
-    Outcome outcome;
+    anyBegan = true;
+    Restored restored;
     try {
-      outcome = job.restore(guest, true, this::show);
+      restored = load == null ? served(guest) : loaded(guest, load);
     } finally {
       forget();
     }
-    results.put(
-        Thread.currentThread(),
-        job.result(new Restored(outcome, guest.connectedNs(), guest.vcpus(), Optional.empty())));
+    results.put(Thread.currentThread(), job.result(restored));
+  }
+
+  /** Restores a guest whose VMM runs it when it likes: nobody knows since when, but it came. */
+  private Restored served(UffdGuest guest) throws IOException {
+    Outcome outcome = job.restore(guest, true, this::show);
+    return new Restored(outcome, guest.connectedNs(), guest.vcpus(), Optional.empty());
+  }
+
+  private Restored loaded(UffdGuest guest, SnapshotLoad load) throws IOException {
+    guest.onStart(load::resume);
+    try {
+      Outcome outcome = job.restore(guest, true, this::show);
+      return new Restored(
+          outcome.withFirstInstructionNs(load.awaitRunning()),
+          Main.startNs(),
+          guest.vcpus(),
+          Optional.empty());
+    } catch (IOException failed) {
+      throw load.reason(failed);
+    }
   }
 
   private synchronized void show(long done, long total) {

@@ -1,16 +1,21 @@
 package org.rekindle.cli;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.firecracker.SnapshotLoad;
 import org.rekindle.guest.uffd.OnFailure;
 import org.rekindle.guest.uffd.UffdServer;
 import org.rekindle.image.Image;
 import org.rekindle.restore.DecodedBlocks;
+import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
@@ -58,6 +63,8 @@ class UffdTarget implements Target {
           """)
   private OnFailure onFailure = OnFailure.KILL;
 
+  @Mixin private final FirecrackerLoad load = new FirecrackerLoad();
+
   /** Reads permissions such as 600 or 660. */
   static final class Mode implements ITypeConverter<Integer> {
     private static final Pattern FORM = Pattern.compile("0?[0-7]{3}");
@@ -72,14 +79,20 @@ class UffdTarget implements Target {
     }
   }
 
+  /** Refuses options that do not go together. */
+  UffdTarget checked(CommandLine command) {
+    load.check(command, vms());
+    return this;
+  }
+
   @Override
   public String synopsis() {
-    return "--uffd SOCKET";
+    return "--uffd SOCKET (or --firecracker API_SOCKET)";
   }
 
   @Override
   public boolean chosen() {
-    return socket != null;
+    return socket != null || load.chosen();
   }
 
   /** How many VMMs are served; 0: until interrupted. */
@@ -96,19 +109,56 @@ class UffdTarget implements Target {
           "%s holds a guest of kind '%s', whose memory is not handed over by --uffd"
               .formatted(image.directory(), kind));
     }
-    Path path = Objects.requireNonNull(socket);
+    SnapshotLoad loading = load.prepare(image);
+    if (loading != null) {
+      cleanup.own(loading);
+    }
+    Path path = socket != null ? socket : Objects.requireNonNull(loading).socket();
     UffdServer server = cleanup.own(new UffdServer(path, mode, image.memory(), onFailure));
     if (vms() != 1) {
       job.share(cleanup.own(new DecodedBlocks(image, SHARED_BYTES)));
     }
-    try (UffdSessions sessions = new UffdSessions(job)) {
-      job.command().say("waiting for a VMM at " + path + " (Ctrl-C ends it)");
-      try {
-        server.serve(vms(), sessions::restore, sessions::ended);
-      } finally {
-        sessions.publish();
+    try (UffdSessions sessions = new UffdSessions(job, loading)) {
+      if (loading == null) {
+        job.command().say("waiting for a VMM at " + path + " (Ctrl-C ends it)");
+        serve(server, sessions);
+      } else {
+        serve(server, sessions, loading, path);
       }
       sessions.throwIfAnyFailed();
+    }
+  }
+
+  private void serve(UffdServer server, UffdSessions sessions) throws IOException {
+    try {
+      server.serve(vms(), sessions::restore, sessions::ended);
+    } finally {
+      sessions.publish();
+    }
+  }
+
+  /** Serves the VMM that is to load; if it cannot, nobody will connect. */
+  private void serve(UffdServer server, UffdSessions sessions, SnapshotLoad loading, Path path)
+      throws IOException {
+    Thread serving = Thread.currentThread();
+    AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
+    loading.begin(
+        path,
+        failed -> {
+          if (!sessions.anyBegan()) {
+            failure.set(failed);
+            serving.interrupt();
+          }
+        });
+    try {
+      serve(server, sessions);
+    } catch (InterruptedIOException interrupted) {
+      IOException failed = failure.get();
+      if (failed == null) {
+        throw interrupted;
+      }
+      Thread.interrupted(); // it was for serve alone
+      throw failed;
     }
   }
 }

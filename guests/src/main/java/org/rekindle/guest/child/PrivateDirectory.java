@@ -29,9 +29,9 @@ public final class PrivateDirectory implements AutoCloseable {
     this.path = path;
   }
 
-  /** Under {@code XDG_RUNTIME_DIR} or {@code /tmp}. */
+  /** In the {@linkplain #usualPlace usual place}. */
   public static PrivateDirectory create() throws IOException {
-    return create(parent(), PREFIX);
+    return create(usualPlace(), PREFIX);
   }
 
   /** In a directory that exists. */
@@ -39,7 +39,8 @@ public final class PrivateDirectory implements AutoCloseable {
     return new PrivateDirectory(Files.createTempDirectory(parent, prefix, ONLY_OWNER));
   }
 
-  private static Path parent() {
+  /** {@code XDG_RUNTIME_DIR} or {@code /tmp}. */
+  public static Path usualPlace() {
     @Nullable String runtime = System.getenv("XDG_RUNTIME_DIR");
     boolean usable =
         runtime != null

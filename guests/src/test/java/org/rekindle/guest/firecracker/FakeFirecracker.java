@@ -55,6 +55,13 @@ final class FakeFirecracker implements AutoCloseable {
   /** Requests that are answered by these bytes and nothing else, and then the end. */
   volatile Map<String, String> answers = Map.of();
 
+  /** What loading a snapshot does, beside being noted. */
+  interface Loader {
+    void load(Map<String, @Nullable Object> request) throws IOException;
+  }
+
+  volatile Loader loader = request -> {};
+
   /** A request that is not answered before {@link #release}. */
   volatile String hangsAt = "";
 
@@ -150,6 +157,7 @@ final class FakeFirecracker implements AutoCloseable {
         yield NO_CONTENT;
       }
       case "PUT /snapshot/load" -> {
+        loader.load(request.members());
         state = "Paused";
         yield NO_CONTENT;
       }
