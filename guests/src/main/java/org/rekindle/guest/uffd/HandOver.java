@@ -35,6 +35,7 @@ public final class HandOver {
   private int bytes;
   private @Nullable Descriptor descriptor;
   private boolean guestWaits;
+  private String complaint = ""; // of what has come last
 
   private HandOver(UnixSocket socket) {
     this.socket = socket;
@@ -94,7 +95,8 @@ public final class HandOver {
           if (System.nanoTime() - deadlineNs >= 0) {
             throw refused(
                 regions == null
-                    ? "no complete list of regions came in time, but %d bytes".formatted(bytes)
+                    ? "no complete list of regions came in time, but %d bytes%s"
+                        .formatted(bytes, complaint)
                     : "the regions came without a userfaultfd");
           }
           if (Thread.currentThread().isInterrupted()) {
@@ -153,6 +155,7 @@ public final class HandOver {
     try {
       json = Json.parse(list);
     } catch (IllegalArgumentException incomplete) {
+      complaint = ": " + incomplete.getMessage();
       return null; // that was the end of a list inside it, or it will never be one
     }
     return RegionList.of(json);

@@ -199,7 +199,9 @@ class HandOverTest {
   @Test
   void hugeNumbersAreRefused() throws IOException {
     vmm.tell("hand 1 [{\"size\":123456789012345678901234567890}]", "handed");
-    assertThat(refused(BRIEF)).hasMessageContaining("no complete list of regions");
+    assertThat(refused(BRIEF))
+        .hasMessageContaining("no complete list of regions")
+        .hasMessageContaining("out of range");
   }
 
   @Test
