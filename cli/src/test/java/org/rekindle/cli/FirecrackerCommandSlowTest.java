@@ -3,8 +3,10 @@ package org.rekindle.cli;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.Writer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -290,5 +292,66 @@ class FirecrackerCommandSlowTest {
     }
     assertThat(vmm.child().process().waitFor(10, TimeUnit.SECONDS)).isTrue();
     requireNothingLeft();
+  }
+
+  /**
+   * As the jailer does: another root, another user, and no more rights than a userfaultfd needs.
+   */
+  @Test
+  void jailedFirecrackerIsRestoredAndSavedThroughItsJail() throws Exception {
+    Assumptions.assumeTrue(
+        Files.getAttribute(directory, "unix:uid").equals(0), "only root may use chroot");
+    Path jail = Files.createDirectory(directory.resolve("jail"));
+    Path run = Files.createDirectory(jail.resolve("run"));
+    Path sources = Path.of(System.getProperty("rekindle.root", ".."), "lab/src/bench/c/vmm_double");
+    String prepare =
+        """
+        gcc -static -O2 -pthread -o "$1/vmm_double" "$2"/*.c && chown -R 65534:65534 "$1" &&
+        setcap cap_sys_ptrace+ep "$1/vmm_double"\
+        """;
+    Process prepared =
+        new ProcessBuilder("sh", "-c", prepare, "sh", jail.toString(), sources.toString())
+            .inheritIO()
+            .start();
+    Assumptions.assumeTrue(prepared.waitFor() == 0, "no static C library or setcap here");
+    Process vmm =
+        new ProcessBuilder(
+                "chroot",
+                "--userspec=65534:65534",
+                jail.toString(),
+                "/vmm_double",
+                "--api",
+                "/run/api")
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    opened.add(vmm::destroyForcibly);
+    Path socket = run.resolve("api");
+    while (!Files.exists(socket)) {
+      assertThat(vmm.waitFor(10, TimeUnit.MILLISECONDS)).isFalse();
+    }
+    List<String> reach = List.of("--firecracker", socket.toString(), "--jail", jail.toString());
+    List<String> restore = new ArrayList<>(List.of("restore", image.toString()));
+    restore.addAll(reach);
+    try (CommandProcess command = CommandProcess.start(directory, restore)) {
+      assertThat(command.exitCode()).as(command.errors()).isZero();
+    }
+    Path saved = directory.resolve("saved");
+    List<String> save = new ArrayList<>(List.of("save", saved.toString()));
+    save.addAll(reach);
+    try (CommandProcess command = CommandProcess.start(directory, save)) {
+      assertThat(command.exitCode()).as(command.errors()).isZero();
+    }
+    try (Writer commands = vmm.outputWriter();
+        BufferedReader lines = vmm.inputReader()) {
+      commands.write("check\n");
+      commands.flush();
+      assertThat(lines.lines().filter(line -> line.startsWith("verdict ")).findFirst())
+          .hasValueSatisfying(verdict -> assertThat(verdict).startsWith("verdict identical "));
+    }
+    try (Image opening = Image.open(saved);
+        Stream<Path> left = Files.list(jail)) {
+      assertThat(opening.memory().pages()).isEqualTo(16384);
+      assertThat(left).as("in the jail").containsExactlyInAnyOrder(run, jail.resolve("vmm_double"));
+    }
   }
 }
