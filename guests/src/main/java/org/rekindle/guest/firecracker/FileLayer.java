@@ -87,7 +87,7 @@ final class FileLayer implements MemoryLayer {
           path,
           0,
           "a difference without any hole says that all pages changed: either it has lost its holes"
-              + " in a copy (keep them: cp --sparse=auto, rsync -S, tar -S), or it is a full memory"
+              + " in a copy (keep them: cp --sparse=auto, tar -S), or it is a full memory"
               + " file, which needs no --base");
     }
   }
