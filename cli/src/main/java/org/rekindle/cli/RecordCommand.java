@@ -40,7 +40,8 @@ import picocli.CommandLine.Parameters;
         networks as they are. What the clone writes to its consoles is dropped.
 
         With --uffd the VM that connects (see 'rekindle restore --help') is no clone but runs \
-        on: its pages come on demand only for the time of --for, then the rest at full speed.
+        on: its pages come on demand only for the time of --for, then the rest at full speed. \
+        So do the processes of --criu-socket.
         """,
     footer =
         """
@@ -53,12 +54,17 @@ import picocli.CommandLine.Parameters;
 
         A Firecracker microVM that loads its snapshot with the Uffd back end
           rekindle record vm.rekindle --uffd /run/vm.uffd
+
+        A process that CRIU restores in the folder "dump"
+          rekindle record process.rekindle --criu-socket dump/lazy-pages.socket
+          criu restore --lazy-pages --images-dir dump --shell-job
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "  0:recorded",
       "  1:not recorded; an earlier profile is still there, the clone is gone"
-          + " (with --uffd: the VMM killed unless its memory was all in, see --on-failure)",
+          + " (with --uffd, --criu-socket: the peer killed unless all memory was in, see"
+          + " --on-failure)",
       "  2:the command line was not understood",
       "130:interrupted; an earlier profile is still there, the clone is gone"
     })
@@ -73,6 +79,8 @@ final class RecordCommand extends Operation implements RunsQemu {
 
   @Mixin private final QemuCloneTarget qemu = new QemuCloneTarget();
   @Mixin private final UffdTarget uffd = new UffdTarget();
+  @Mixin private final CriuTarget criu = new CriuTarget();
+  @Mixin private final FailurePolicy onFailure = new FailurePolicy();
 
   @Parameters(index = "0", paramLabel = "IMAGE", description = "The image to learn about.")
   private @Nullable Path image;
@@ -87,7 +95,12 @@ final class RecordCommand extends Operation implements RunsQemu {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
-    Target target = Target.chosen(command(), qemu.command(qemuCommand), uffd.checked(command()));
+    Target target =
+        Target.chosen(
+            command(),
+            qemu.command(qemuCommand),
+            uffd.checked(command(), onFailure),
+            criu.checked(command(), onFailure));
     Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
     target.carryOut(new Recordings(opened), cleanup);
   }

@@ -47,6 +47,10 @@ import picocli.CommandLine.Parameters;
 
         With --firecracker it also asks for that: it has a new Firecracker load the snapshot \
         from the image (the state file is in it) and resumes the guest when the strategy says so.
+
+        With --criu-socket it takes the place of 'criu lazy-pages'; then start \
+        'criu restore --lazy-pages' as ever, with the dump that the image was made of. CRIU lets \
+        the processes run as soon as it has made them, whatever the strategy.
         """,
     footer =
         """
@@ -65,14 +69,18 @@ import picocli.CommandLine.Parameters;
 
         A Firecracker that was just started, loaded and resumed from here
           rekindle restore vm.rekindle --firecracker firecracker.socket
+
+        A process that CRIU restores in the folder "dump"
+          rekindle restore process.rekindle --criu-socket dump/lazy-pages.socket
+          criu restore --lazy-pages --images-dir dump --shell-job
         """,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "  0:restored",
       "  1:not restored, or the guest was lost while its memory came; QEMU has been ended"
-          + " (with --uffd: the VMM killed, see --on-failure)",
+          + " (with --uffd, --criu-socket: the peer killed, see --on-failure)",
       "  2:the command line was not understood",
-      "130:interrupted before all memory was in; QEMU, or the VMM, has been ended too"
+      "130:interrupted before all memory was in; QEMU, VMM or processes have been ended too"
     })
 final class RestoreCommand extends Operation implements RunsQemu {
   @Option(
@@ -119,6 +127,8 @@ final class RestoreCommand extends Operation implements RunsQemu {
   @Mixin private final QemuTarget qemu = new QemuTarget();
   @Mixin private final QmpTarget qmp = new QmpTarget();
   @Mixin private final UffdFleet uffd = new UffdFleet();
+  @Mixin private final CriuTarget criu = new CriuTarget();
+  @Mixin private final FailurePolicy onFailure = new FailurePolicy();
 
   @Parameters(index = "0", paramLabel = "IMAGE", description = "The saved machine.")
   private @Nullable Path image;
@@ -134,7 +144,12 @@ final class RestoreCommand extends Operation implements RunsQemu {
   @Override
   void run(Cleanup cleanup) throws Exception {
     Target target =
-        Target.chosen(command(), qemu.command(qemuCommand), qmp, uffd.checked(command()));
+        Target.chosen(
+            command(),
+            qemu.command(qemuCommand),
+            qmp,
+            uffd.checked(command(), onFailure),
+            criu.checked(command(), onFailure));
     if (fillPagesPerSecond <= 0) {
       throw new ParameterException(
           command(), "--fill-rate must be positive: " + fillPagesPerSecond);

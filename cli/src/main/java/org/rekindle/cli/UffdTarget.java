@@ -9,7 +9,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.firecracker.SnapshotLoad;
-import org.rekindle.guest.uffd.OnFailure;
 import org.rekindle.guest.uffd.UffdServer;
 import org.rekindle.image.Image;
 import org.rekindle.restore.DecodedBlocks;
@@ -52,16 +51,7 @@ class UffdTarget implements Target {
           """)
   private int mode = 0600;
 
-  @Option(
-      names = "--on-failure",
-      paramLabel = "kill|leave",
-      defaultValue = "kill",
-      description =
-          """
-          What becomes of a VMM that did not get all of its memory, whoever is to blame, Ctrl-C \
-          included: kill (default), or leave, and its guest hangs for ever.\
-          """)
-  private OnFailure onFailure = OnFailure.KILL;
+  private FailurePolicy onFailure = new FailurePolicy();
 
   @Mixin private final FirecrackerLoad load = new FirecrackerLoad();
 
@@ -80,7 +70,8 @@ class UffdTarget implements Target {
   }
 
   /** Refuses options that do not go together. */
-  UffdTarget checked(CommandLine command) {
+  UffdTarget checked(CommandLine command, FailurePolicy policy) {
+    onFailure = policy;
     load.check(command, vms());
     return this;
   }
@@ -114,7 +105,7 @@ class UffdTarget implements Target {
       cleanup.own(loading);
     }
     Path path = socket != null ? socket : Objects.requireNonNull(loading).socket();
-    UffdServer server = cleanup.own(new UffdServer(path, mode, image.memory(), onFailure));
+    UffdServer server = cleanup.own(new UffdServer(path, mode, image.memory(), onFailure.value()));
     if (vms() != 1) {
       job.share(cleanup.own(new DecodedBlocks(image, SHARED_BYTES)));
     }

@@ -47,6 +47,7 @@ class CommandLineTest {
         "restore --prefetch-budget 101% vm.rekindle | write pages (20000), a size (64M) or a share",
         "restore --fill-rate 0 vm.rekindle -- q     | --fill-rate must be positive: 0",
         "restore --firecracker a --vms 2 image      | --firecracker loads one VM: leave --vms out",
+        "restore --criu-socket d/s image             | give --criu-socket DIR/lazy-pages.socket",
         "restore --uffd s --jail r image            | --jail goes with --firecracker API_SOCKET",
         "restore --uffd s --load-option a=1 image   | --load-option goes with --firecracker",
         "restore --firecracker a --load-option x i  | 'x' is no member; write KEY=JSON",

@@ -47,6 +47,16 @@ class ForwardingGuest implements Guest {
   }
 
   @Override
+  public boolean takesDemandOnly() {
+    return guest.takesDemandOnly();
+  }
+
+  @Override
+  public boolean placesAtOnce() {
+    return guest.placesAtOnce();
+  }
+
+  @Override
   public boolean flush() throws IOException {
     return guest.flush();
   }

@@ -6,12 +6,15 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.criu.RestoreTalk.Saying;
 import org.rekindle.guest.uffd.AddressSpace;
 import org.rekindle.guest.uffd.OnFailure;
 import org.rekindle.guest.uffd.PageRanges;
 import org.rekindle.image.MemoryMap;
+import org.rekindle.linux.Errno;
+import org.rekindle.linux.LinuxException;
 import org.rekindle.linux.PidFd;
 import org.rekindle.linux.Poller;
 import org.rekindle.linux.Userfaultfd;
@@ -71,6 +74,7 @@ public final class CriuGuest implements Guest {
   private boolean allIn;
   private boolean finished;
   private boolean closed;
+  private @Nullable String fate;
 
   /**
    * @param talk closed with this
@@ -152,7 +156,12 @@ public final class CriuGuest implements Guest {
   }
 
   private void come(Saying.Task said) throws IOException {
-    Userfaultfd uffd = Userfaultfd.adopt(said.uffd());
+    Userfaultfd uffd;
+    try {
+      uffd = Userfaultfd.adopt(said.uffd());
+    } catch (IllegalArgumentException refused) {
+      throw RestoreTalk.wrong(String.valueOf(refused.getMessage()), refused);
+    }
     int index = indexOf(said.pid());
     boolean expected = index >= 0 && !come.get(index);
     int region = expected ? memory.indexOf(tree.tasks().get(index).region()) : -1;
@@ -324,16 +333,44 @@ public final class CriuGuest implements Guest {
     }
   }
 
+  /** What became of the processes if they did not get all of their memory; once closed. */
+  public Optional<String> fate() {
+    return Optional.ofNullable(fate);
+  }
+
   private void abandon() throws IOException {
-    if (onFailure == OnFailure.KILL) {
-      for (RestoredTask task : tasks) {
-        PidFd process = task.process();
-        if (process != null) {
-          process.signal(PidFd.SIGKILL); // or it has ended by itself
-        }
+    int killed = onFailure == OnFailure.KILL ? kill() : 0;
+    int left = tasks.size() - killed;
+    sink = new Deaf();
+    String missing = "get a SIGBUS at the first page that is missing";
+    try {
+      poison();
+    } catch (LinuxException refused) {
+      if (refused.errno() != Errno.EINVAL) {
+        throw refused;
+      }
+      missing = "READ ZEROS WHERE PAGES ARE MISSING (before Linux 6.6 that cannot be prevented)";
+    }
+    if (killed > 0 && left == 0) {
+      fate = "the processes were killed: not all of their memory was in (--on-failure kill)";
+    } else if (left > 0) {
+      fate = "%d of %d PROCESSES WERE LEFT: they %s".formatted(left, left + killed, missing);
+    }
+  }
+
+  /** How many could be killed. */
+  private int kill() {
+    int killed = 0;
+    for (RestoredTask task : tasks) {
+      PidFd process = task.process();
+      if (process != null && process.signal(PidFd.SIGKILL) == 0) {
+        killed++;
       }
     }
-    sink = new Deaf();
+    return killed;
+  }
+
+  private void poison() throws IOException {
     boolean again = true;
     for (int attempt = 0; again && attempt < POISON_ATTEMPTS; attempt++) {
       again = false;

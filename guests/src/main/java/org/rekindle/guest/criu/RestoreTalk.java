@@ -111,9 +111,13 @@ final class RestoreTalk implements AutoCloseable {
     return outcome == UnixSocket.CLOSED ? new Saying.Closed() : null;
   }
 
-  private static IOException wrong(String what) {
+  static IOException wrong(String what, @Nullable Throwable cause) {
     return new IOException(
-        "who has connected is not 'criu restore --lazy-pages' of CRIU 4: it sent " + what);
+        "who has connected is not 'criu restore --lazy-pages' of CRIU 4: " + what, cause);
+  }
+
+  private static IOException wrong(String what) {
+    return wrong("it sent " + what, null);
   }
 
   @Override

@@ -23,7 +23,7 @@ final class DumpBuilder {
     this.directory = Files.createDirectories(directory);
     ByteArrayOutputStream inventory = new ByteArrayOutputStream();
     inventory.writeBytes(u32(CriuImageFile.INVENTORY));
-    entry(inventory, new Message().number(1, 2).number(8, 123_456));
+    entry(inventory, new Message().number(1, 2).number(8, System.nanoTime()));
     write("inventory.img", inventory);
   }
 
