@@ -185,7 +185,10 @@ public final class HandOver {
     long ioctls = uffd.register(range.start(), range.end() - range.start(), Userfaultfd.MISSING);
     if (ioctls < 0) {
       throw refused(
-          "the userfaultfd cannot watch %s: %s".formatted(where, Errno.describe((int) -ioctls)));
+          ioctls == -Errno.ENOMEM // the kernel's word for a process that has no memory any more
+              ? "the VMM ended while it handed its memory over"
+              : "the userfaultfd cannot watch %s: %s"
+                  .formatted(where, Errno.describe((int) -ioctls)));
     }
     boolean small = range.unitPages() == 1;
     if (Userfaultfd.allowsZero(ioctls) != small) {
