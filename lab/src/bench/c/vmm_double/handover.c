@@ -213,7 +213,7 @@ static void misbehave(int connection, const char *how) {
   else if (!strcmp(how, "garbage")) send_text(connection, "\x16\x03\x01 what is this?\n");
   else if (!strcmp(how, "no-json")) send_text(connection, "{\"regions\": 1}");
   else if (!strcmp(how, "half-json")) send_text(connection, "[{\"base_host_virt_addr\":");
-  else if (!strcmp(how, "no-numbers")) send_text(connection, "[{\"base_host_virt_addr\":-1,\"size\":1e99,\"offset\":0.5}]");
+  else if (!strcmp(how, "no-numbers")) send_text(connection, "[{\"base_host_virt_addr\":-1,\"size\":1e99,\"offset\":0}]");
   else if (!strcmp(how, "endless")) send_endlessly(connection);
   else if (!strcmp(how, "deep")) send_deep(connection);
   else if (!strcmp(how, "pieces")) send_in_pieces(connection);

@@ -91,13 +91,13 @@ __attribute__((noreturn)) static void *vcpu(void *argument) {
   pass_gate();
   for (uint64_t n = 0, pass = 1;; pass++) {
     for (uint64_t i = own; i < options.set_pages; i += options.vcpus) {
-      touch(working_set[i], own, mix(options.seed + own, n++));
+      touch(working_set[i], own, mix(options.pattern + own, n++));
       if (n % SLICE == 0) {
         usleep(options.pause_us);
         pass_gate();
         if (strays < options.strays) {
           strays++;
-          uint64_t random = mix(options.seed + 100 + own, n);
+          uint64_t random = mix(options.pattern + 100 + own, n);
           touch(random % total_pages, own, random >> 32);
         }
       }
@@ -161,7 +161,7 @@ static void remove_units(uint64_t page, uint64_t units) {
 }
 
 static void inflate_once(uint64_t n) {
-  uint64_t random = mix(options.seed + 31, n), page = (random >> 8) % total_pages;
+  uint64_t random = mix(options.pattern + 31, n), page = (random >> 8) % total_pages;
   int victim = (random >> 4) % options.vcpus;
   switch (random % 4) {
     case 0: remove_units(page, 1 + (random >> 40) % (1 + total_pages / unit_pages() / 256)); break;
@@ -178,7 +178,7 @@ __attribute__((noreturn)) static void *balloon(void *argument) {
   pass_gate();
   for (uint64_t n = 0; n < options.removals; n++) {
     inflate_once(n);
-    if (!options.flood) usleep(mix(options.seed + 32, n) % 400);
+    if (!options.flood) usleep(mix(options.pattern + 32, n) % 400);
     pass_gate();
   }
   say("inflated %" PRIu64, now_ns());

@@ -164,13 +164,14 @@ static void on_sigterm(int signal) {
 }
 
 int main(int count, char **arguments) {
-  enum { MAKE_MEMORY, STATE, UFFD, API, BOOT, EXPECT, SEED, REGIONS, HUGE, FIELDS, THREAD_ID, VCPUS, SET, STRAYS,
-         WRITES, PAUSE, BALLOON, FLOOD, MEASURE, TRACE, MISBEHAVE, DIE, PAUSED };
+  enum { MAKE_MEMORY, STATE, UFFD, API, BOOT, EXPECT, SEED, PATTERN, REGIONS, HUGE, FIELDS, THREAD_ID, VCPUS, SET,
+         STRAYS, WRITES, PAUSE, BALLOON, FLOOD, MEASURE, TRACE, MISBEHAVE, DIE, PAUSED };
   static const struct option known[] = {
       {"make-memory", 1, NULL, MAKE_MEMORY}, {"state", 1, NULL, STATE}, {"uffd", 1, NULL, UFFD}, {"api", 1, NULL, API},
       {"boot", 0, NULL, BOOT},
       {"expect", 1, NULL, EXPECT},         /* memory file that the machine was saved with, if it is not the seed's */
-      {"seed", 1, NULL, SEED},
+      {"seed", 1, NULL, SEED},             /* of memory's content and the order of the working set */
+      {"pattern", 1, NULL, PATTERN},       /* seed of everything else that it does */
       {"regions", 1, NULL, REGIONS},       /* sizes: 48M,16M */
       {"huge", 0, NULL, HUGE},             /* pages of 2 MiB */
       {"fields", 1, NULL, FIELDS},         /* of the JSON, as in version 1.1, 1.7, 1.12 or future */
@@ -201,6 +202,7 @@ int main(int count, char **arguments) {
       case BOOT: boots = true; break;
       case EXPECT: options.expect = optarg; break;
       case SEED: options.seed = number; break;
+      case PATTERN: options.pattern = number; break;
       case REGIONS: set_regions(optarg); break;
       case HUGE: options.huge = true; break;
       case FIELDS: options.fields = optarg; break;

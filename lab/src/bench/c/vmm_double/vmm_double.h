@@ -18,7 +18,8 @@ struct region {
 
 /* How the machine is made and what it does; set once, by the command line or by a snapshot's state. */
 struct options {
-  uint64_t seed;
+  uint64_t seed;         /* of memory's content and the order of the working set */
+  uint64_t pattern;      /* seed of everything else that it does */
   const char *fields;    /* which version of the region JSON */
   bool huge;             /* 2 MiB pages */
   bool thread_id;        /* UFFD_FEATURE_THREAD_ID */

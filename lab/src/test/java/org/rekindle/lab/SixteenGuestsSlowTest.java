@@ -40,9 +40,12 @@ class SixteenGuestsSlowTest {
   @EnumSource(Strategy.class)
   void allGoodOnesAreIdentical(Strategy strategy) throws IOException {
     Leftovers before = Leftovers.now();
-    DoubleMachine machine = DoubleMachine.small(CPrograms.vmmDouble(programs));
+    UffdGuestUnderTest guest =
+        new UffdGuestUnderTest(
+            "one of sixteen", DoubleMachine.small(CPrograms.vmmDouble(programs)));
+    DoubleMachine machine = guest.machine();
     Path saved = directory.resolve("image");
-    new UffdGuestUnderTest("one of sixteen", machine).save(saved);
+    guest.save(saved);
     Path socket = directory.resolve("handover");
     record(machine, saved, socket);
     try (Scope scope = new Scope()) {
@@ -61,7 +64,10 @@ class SixteenGuestsSlowTest {
       List<VmmDouble> dying = new ArrayList<>();
       List<VmmDouble> hostile = new ArrayList<>();
       for (int i = 0; i < GOOD; i++) {
-        good.add(scope.add(any.start("--balloon", Integer.toString(i % 4 * 50), "--vcpus", "2")));
+        good.add(
+            scope.add(
+                any.with("--balloon", Integer.toString(i % 4 * 50), "--vcpus", "2")
+                    .start("--pattern", Long.toString(System.nanoTime()))));
         if (i % 4 == 0) {
           dying.add(scope.add(any.start("--die", "touch:" + 30 * i)));
           hostile.add(scope.add(any.start("--misbehave", "many-fds")));
@@ -76,8 +82,8 @@ class SixteenGuestsSlowTest {
       }
       for (VmmDouble each : good) {
         SessionEnd end = serving.awaitEnd(each);
-        assertThat(end.outcome()).as("%s", end).isEqualTo(SessionEnd.Outcome.RESTORED);
-        assertThat(each.verdict()).startsWith("identical pages=16384 ");
+        assertThat(end.outcome()).as("%s, %s", end, machine).isEqualTo(SessionEnd.Outcome.RESTORED);
+        assertThat(each.verdict()).as("%s", machine).startsWith("identical pages=16384 ");
         assertThat(each.waiting()).isZero();
       }
     }

@@ -79,15 +79,17 @@ class UffdContractSlowTest extends GuestContract {
   }
 
   @Override
-  GuestUnderTest plainest() {
+  UffdGuestUnderTest plainest() {
     return new UffdGuestUnderTest("two regions", small);
   }
 
   @Test
   void eachFaultIsThatOfTheVirtualCpuThatHadIt() throws IOException {
-    DoubleMachine machine = small.with("--vcpus", "3", "--thread-id");
+    UffdGuestUnderTest guest =
+        new UffdGuestUnderTest("three virtual CPUs", small.with("--vcpus", "3", "--thread-id"));
+    DoubleMachine machine = guest.machine();
     Path saved = directory.resolve("image");
-    new UffdGuestUnderTest("three virtual CPUs", machine).save(saved);
+    guest.save(saved);
     Path trace = directory.resolve("trace");
     List<Outcome> outcomes = new ArrayList<>();
     try (Image image = Image.open(saved);
@@ -123,9 +125,10 @@ class UffdContractSlowTest extends GuestContract {
   @EnumSource(OnFailure.class)
   void aCancelledRestoreLeavesTheVmmOrKillsItAsAsked(OnFailure onFailure) throws IOException {
     Path saved = directory.resolve("image");
-    plainest().save(saved);
+    UffdGuestUnderTest guest = plainest();
+    guest.save(saved);
     try (Image image = Image.open(saved);
-        VmmDouble vmm = cancelled(image, onFailure)) {
+        VmmDouble vmm = cancelled(guest.machine(), image, onFailure)) {
       if (onFailure == OnFailure.KILL) {
         assertThat(vmm.child().endsWithin(Duration.ofSeconds(10))).isTrue();
       } else {
@@ -138,7 +141,8 @@ class UffdContractSlowTest extends GuestContract {
   }
 
   /** A VMM whose restore has been cancelled when its guest had run a while. */
-  private VmmDouble cancelled(Image image, OnFailure onFailure) throws IOException {
+  private VmmDouble cancelled(DoubleMachine machine, Image image, OnFailure onFailure)
+      throws IOException {
     Plan plan = Strategy.LAZY.plan(image, SLOW_FILL);
     UffdServing serving =
         serving(
@@ -148,7 +152,7 @@ class UffdContractSlowTest extends GuestContract {
                 RestoreThread.run(new Restore(image, met, plan), Long.MAX_VALUE, 0, (_, _) -> {}));
     VmmDouble vmm;
     try (serving) {
-      vmm = small.start("--uffd", socket().toString(), "--strays", "1000000");
+      vmm = machine.start("--uffd", socket().toString(), "--strays", "1000000");
       vmm.awaitBeats(2);
     }
     SessionEnd end = serving.awaitEnd(vmm);

@@ -6,8 +6,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.firecracker.FirecrackerImport;
 import org.rekindle.guest.firecracker.SnapshotFiles;
@@ -25,12 +27,21 @@ import org.rekindle.restore.Outcome;
 final class UffdGuestUnderTest implements GuestUnderTest {
   private static final int WORKING_SET_PAGES = 1024; // the double's own default
 
+  /** With them, what the double knows of its faults is not the order of ours. */
+  private static final Set<String> WITHOUT_ORDER = Set.of("--vcpus", "--balloon", "--huge");
+
   private final String name;
   private final DoubleMachine machine;
 
   UffdGuestUnderTest(String name, DoubleMachine machine) {
-    this.name = name;
-    this.machine = machine;
+    long seed = System.nanoTime() % 1_000_000;
+    this.name = "%s (seed %d)".formatted(name, seed);
+    this.machine = machine.with("--seed", Long.toString(seed));
+  }
+
+  /** The machine, with the seed that it was given. */
+  DoubleMachine machine() {
+    return machine;
   }
 
   @Override
@@ -77,7 +88,8 @@ final class UffdGuestUnderTest implements GuestUnderTest {
             case STILL -> machine.start("--uffd", socket.toString(), "--paused");
             case WATCH -> machine.start("--uffd", socket.toString(), "--trace", trace.toString());
           };
-      boolean hasOrder = purpose == Purpose.WATCH && machine.options().isEmpty();
+      boolean hasOrder =
+          purpose == Purpose.WATCH && Collections.disjoint(machine.options(), WITHOUT_ORDER);
       return new RestoredDouble(server, socket, vmm, hasOrder ? trace : null);
     } catch (IOException failed) {
       try (server) {
