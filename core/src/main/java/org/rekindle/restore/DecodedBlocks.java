@@ -73,7 +73,9 @@ public final class DecodedBlocks implements AutoCloseable {
       slots = Math.max(slots, hot.maxSlots());
     }
     this.frameBytes = Math.max(slots, 1) * MemoryMap.PAGE_BYTES;
-    int frames = (int) Math.min(keys, budgetBytes / frameBytes);
+    // Room for what two decode at the same time: without it, one such block has the clock replace
+    // another that is then decoded again, and so on.
+    int frames = (int) Math.min(2L * keys, budgetBytes / frameBytes);
     if (budgetBytes >= 1L << 31 || budgetBytes < frameBytes) {
       throw new IllegalArgumentException(
           "memory for decoded blocks is %d bytes to 2 GiB: %d".formatted(frameBytes, budgetBytes));
