@@ -112,6 +112,19 @@ public record DemoMachine(
     return workload.beatsPerPass();
   }
 
+  @Override
+  public int workingSetPages() {
+    return workload.setMiB() * 256;
+  }
+
+  @Override
+  public List<String> method() {
+    return List.of(
+        "Times count from the call that starts QEMU.",
+        "memoryIdentical: the nonce of the guest's boot and its own checksum over all filled memory"
+            + " are the same as before the save.");
+  }
+
   /** Boots it; returns as soon as its monitor and its console answer. */
   @Override
   public RunningMachine start() throws IOException {

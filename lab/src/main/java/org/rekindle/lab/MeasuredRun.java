@@ -29,9 +29,10 @@ import org.rekindle.workingset.Profile;
  * What a run is
  *
  * Cache dropped and verified; the clock starts with the restore command, which here is the call
- * that starts the process to restore into; beats are stamped as they come, on a thread of their own; the restore runs to
- * its end; then the guest is watched until it is back to normal, or for so long that it evidently
- * does not come back. Only then is it asked for its checksum, which disturbs it.
+ * that starts the process to restore into (or, where such a process waits already, the call that has
+ * it come back); beats are stamped as they come, on a thread of their own; the restore runs to its end;
+ * then the guest is watched until it is back to normal, or for so long that it evidently does not come
+ * back. Only then is it asked for its identity, which disturbs it.
  */
 
 /** Restores a saved machine once, and measures how it comes back. */
@@ -45,11 +46,11 @@ final class MeasuredRun {
    * The machine that was saved, and what it was like.
    *
    * @param subject what was saved
-   * @param nonce and {@code sum} by which it is recognised
+   * @param identity by which it is recognised
    * @param steadyState its heartbeat before it was saved
    * @param truth the pages that it touches, recorded independently of the profile
    */
-  record Saved(Subject subject, String nonce, String sum, SteadyState steadyState, Profile truth) {}
+  record Saved(Subject subject, String identity, SteadyState steadyState, Profile truth) {}
 
   private final Saved saved;
   private final String storage;
@@ -71,9 +72,26 @@ final class MeasuredRun {
   RunResult restore(Path directory, Strategy strategy, Strategy.Options options)
       throws IOException {
     ColdCache.Result cache = ColdCache.drop(List.of(directory));
-    long commandNs = System.nanoTime();
-    try (Image image = Image.open(directory);
-        Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
+    long startNs = System.nanoTime();
+    try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
+      return restore(machine, commandNs(startNs), cache, directory, strategy, options);
+    }
+  }
+
+  /** When the restore is commanded: before the start of the process, or now that it waits. */
+  private long commandNs(long startNs) {
+    return saved.subject().waitsForRestore() ? System.nanoTime() : startNs;
+  }
+
+  private RunResult restore(
+      Subject.Returning machine,
+      long commandNs,
+      ColdCache.Result cache,
+      Path directory,
+      Strategy strategy,
+      Strategy.Options options)
+      throws IOException {
+    try (Image image = Image.open(directory)) {
       Restore restore = new Restore(image, machine.connect(image), strategy.plan(image, options));
       Outcome outcome =
           machine.settled(
@@ -91,22 +109,21 @@ final class MeasuredRun {
               outcome.allInNs() - commandNs)
           .with(responsiveness(firstInstructionNs, machine.vcpus(), rows))
           .with(paging(outcome))
-          .with(
-              evidence(
-                  machine.console(), cache, log, image.memory(), machine.vmmVersion(), blockedMs));
+          .with(evidence(machine, cache, log, image.memory(), blockedMs));
     }
   }
 
   /** Restores as the subject's rival does, from what that has saved. */
   RunResult restoreAsRival(String rival, Path file) throws IOException {
     ColdCache.Result cache = ColdCache.drop(List.of(file));
-    long commandNs = System.nanoTime();
+    long startNs = System.nanoTime();
     try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
+      long commandNs = commandNs(startNs);
       long firstInstructionNs = machine.restoreAsRival(file) - commandNs;
       return watch(machine.console(), rival, commandNs, firstInstructionNs, firstInstructionNs)
           .with(responsiveness(firstInstructionNs, 0, List.of()))
           .with(new RunResult.Paging(0L, 0L, null, Files.size(file), null, null, null))
-          .with(evidence(machine.console(), cache, null, null, machine.vmmVersion(), null));
+          .with(evidence(machine, cache, null, null, null));
     }
   }
 
@@ -183,23 +200,21 @@ final class MeasuredRun {
   }
 
   private RunResult.Evidence evidence(
-      GuestConsole console,
+      Subject.Returning machine,
       ColdCache.Result cache,
       @Nullable String faultLog,
       @Nullable MemoryMap memory,
-      @Nullable String vmmVersion,
       @Nullable Double blocktimeMs)
       throws IOException {
     Map<String, Long> memoryBytes = new LinkedHashMap<>();
     if (memory != null) {
       memory.regions().forEach(region -> memoryBytes.put(region.name(), region.bytes()));
     }
-    boolean identical = console.nonce().equals(saved.nonce()) && console.sum().equals(saved.sum());
     return new RunResult.Evidence(
-        identical,
+        machine.identity().equals(saved.identity()),
         faultLog,
         memoryBytes,
-        vmmVersion,
+        machine.vmmVersion(),
         blocktimeMs,
         cache.isCold() ? null : cache.toString());
   }

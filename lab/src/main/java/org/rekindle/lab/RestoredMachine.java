@@ -51,7 +51,7 @@ final class RestoredMachine implements Subject.Returning {
       }
       QemuProcess qemu =
           scope.add(
-              purpose == Subject.Purpose.CLONE
+              purpose == Subject.Purpose.CLONE || purpose == Subject.Purpose.TRUTH
                   ? QemuProcess.startClone(command, false, QemuProcess.Console.NONE)
                   : QemuProcess.startForRestore(command, QemuProcess.Console.NONE));
       GuestConsole console;
@@ -88,6 +88,11 @@ final class RestoredMachine implements Subject.Returning {
                 image.deviceState()));
     incoming = connected;
     return connected;
+  }
+
+  @Override
+  public String identity() throws IOException {
+    return RunningMachine.identity(console);
   }
 
   @Override

@@ -22,6 +22,7 @@ public final class RunningMachine implements Subject.Running {
   /** QEMU listens some 50 ms after its start; with two busy cores it may need much longer. */
   private static final Duration LISTENING = Duration.ofSeconds(30);
 
+  private static final Duration BOOT = Duration.ofMinutes(5);
   private static final Duration MONITOR = Duration.ofSeconds(30);
 
   private final ChildProcess qemu;
@@ -68,6 +69,21 @@ public final class RunningMachine implements Subject.Running {
   @Override
   public GuestConsole console() {
     return console;
+  }
+
+  @Override
+  public String awaitReady() throws IOException {
+    return console.awaitLine("ready ", BOOT).text();
+  }
+
+  @Override
+  public String identity() throws IOException {
+    return identity(console);
+  }
+
+  /** The nonce of its boot, and a checksum over all memory that its workload has filled. */
+  static String identity(GuestConsole console) throws IOException {
+    return console.nonce() + " " + console.sum();
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.rekindle.lab;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.child.GuestConsole;
@@ -12,8 +13,8 @@ import org.rekindle.restore.Outcome;
 
 /**
  * What an experiment is made with: a kind of guest that runs a workload, can be saved, and comes
- * back from its image as often as is wanted. Its heartbeat, its nonce and its checksum come over a
- * {@link GuestConsole}, whatever it is.
+ * back from its image as often as is wanted. Its heartbeat comes over a {@link GuestConsole},
+ * whatever it is.
  */
 public interface Subject {
   /** What it is, in a few words. */
@@ -24,11 +25,25 @@ public interface Subject {
   /** Heartbeats of one pass over its working set. */
   int beatsPerPass();
 
+  /** How many pages it touches in a pass, about. */
+  int workingSetPages();
+
+  /** What the method of a result should say of this kind of guest, a sentence each. */
+  List<String> method();
+
   /** Starts it; returns as soon as its console answers. */
   Running start() throws IOException;
 
   /** Starts what an image is to be restored into, with a console that listens already. */
   Returning startForRestore(Purpose purpose) throws IOException;
+
+  /**
+   * Whether what {@link #startForRestore} starts would wait for the command to restore, as the
+   * processes of a pool do; then its start is no part of the restore.
+   */
+  default boolean waitsForRestore() {
+    return false;
+  }
 
   /** Who else saves and restores it, such as "stock QEMU"; empty if there is nobody. */
   default Optional<String> rival() {
@@ -42,12 +57,20 @@ public interface Subject {
     /** It comes back but does not run before it is told to: for looking at its memory. */
     STAY_PAUSED,
     /** A throw-away clone, to be watched. */
-    CLONE
+    CLONE,
+    /** A clone that does what the guest will do when it runs, where that is something else. */
+    TRUTH
   }
 
   /** A subject at work. Closing ends it; so does the end of this JVM. */
   interface Running extends AutoCloseable {
     GuestConsole console();
+
+    /** Waits until it works; what it says of itself. */
+    String awaitReady() throws IOException;
+
+    /** By what it is recognised when it comes back: it and the state of its memory. */
+    String identity() throws IOException;
 
     /** Saves it, and ends it. */
     Saved save(Path image, Image.Progress progress) throws IOException;
@@ -77,6 +100,9 @@ public interface Subject {
   /** A subject that comes back. Closing ends it; so does the end of this JVM. */
   interface Returning extends AutoCloseable {
     GuestConsole console();
+
+    /** As {@link Running#identity}, once all of its memory is in. */
+    String identity() throws IOException;
 
     /** Prepares it for the image; the guest is closed with this object. */
     Guest connect(Image image) throws IOException;

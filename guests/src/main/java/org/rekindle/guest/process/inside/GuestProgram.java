@@ -175,6 +175,7 @@ public final class GuestProgram {
       worker.mailbox().ask(self -> operations[0] = self.load().operations());
     }
     worker.mailbox().ask(Worker::end);
+    System.gc(); // the last one for a while, see Worker
   }
 
   private void map(Map<String, @Nullable Object> members) throws IOException {
@@ -222,7 +223,6 @@ public final class GuestProgram {
     }
     map(members);
     employ(registers);
-    System.gc(); // the last one for a while, see Worker
     memory().handOver(Path.of(Members.text(members, "socket")), false);
   }
 

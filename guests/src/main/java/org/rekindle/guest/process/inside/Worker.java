@@ -18,7 +18,7 @@ import org.rekindle.guest.process.store.Workload;
  *
  *  - Collections. Workers allocate nothing (LoadTest), others next to nothing. The heap is small, but
  *    its young generation takes more than all that is allocated from the start to the end of a demo
- *    (ProcessGuest has the figures), and it is emptied before memory is handed over. The collector is
+ *    (ProcessGuest has the figures), and a rehearsal leaves it empty. The collector is
  *    the serial one: no threads of its own that would take one of two cores, no barriers that slow the
  *    workers down. Epsilon, which never collects, would end the guest when its clients have made enough
  *    garbage; the serial collector then waits for the worker, which is an honest stall.
