@@ -494,9 +494,10 @@ final class Pager implements FaultSink {
     if (running || !mayStart()) {
       return false;
     }
+    startedNs =
+        nanoClock.getAsLong(); // before: it may run its first instruction while it is told to
     guest.start();
     running = true;
-    startedNs = nanoClock.getAsLong();
     return true;
   }
 
