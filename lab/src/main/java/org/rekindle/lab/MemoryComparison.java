@@ -13,8 +13,8 @@ import org.rekindle.image.Region;
 import org.rekindle.linux.ProcessMemory;
 
 /**
- * Compares the memory of a paused QEMU with an image, page by page, from outside: reads the QEMU
- * process itself, so that neither QEMU's nor the guest's word is taken for it.
+ * Compares the memory of a guest that does not run with an image, page by page, from outside: reads
+ * the process itself, so that neither the VMM's nor the guest's word is taken for it.
  *
  * <p>Only after the restore has ended: a page that is still missing would block the reader.
  *
@@ -39,7 +39,7 @@ public record MemoryComparison(long pages, long different, List<Difference> firs
   }
 
   /**
-   * Compares all regions of the image.
+   * Compares all regions of the image with those of a paused QEMU.
    *
    * @param qmp monitor of the QEMU process {@code pid}
    * @throws IOException if a region cannot be found in the process or read
@@ -70,6 +70,15 @@ public record MemoryComparison(long pages, long different, List<Difference> firs
       }
     }
     return new MemoryComparison(pages, different, List.copyOf(first));
+  }
+
+  /** Compares one region with what lies from an address of a process on. */
+  static MemoryComparison compare(Image image, long pid, int region, long address)
+      throws IOException {
+    MemoryMap memory = image.memory();
+    try (PageReader reader = image.newPageReader()) {
+      return compare(reader, pid, memory.region(region), memory.firstPage(region), address);
+    }
   }
 
   private static MemoryComparison compare(

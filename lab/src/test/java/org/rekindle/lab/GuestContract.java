@@ -179,14 +179,20 @@ abstract class GuestContract {
     try (Image image = Image.open(saved);
         Restored dying = started(guest, image, Purpose.RUN)) {
       int moment = (int) ((long) image.memory().pages() * percent / 100);
-      assertThatThrownBy(() ->
-              dying.restore(met ->
-                  run(
-                      image,
-                      new AccountedGuest(met).at(moment, dying::kill),
-                      Strategy.LAZY.plan(image, FAST_FILL),
-                      Long.MAX_VALUE)))
-          .isInstanceOf(GuestGoneException.class);
+      List<AccountedGuest> accounts = new ArrayList<>();
+      try {
+        Outcome outcome =
+            dying.restore(met -> {
+              accounts.add(new AccountedGuest(met).at(moment, dying::kill));
+              Plan plan = Strategy.LAZY.plan(image, FAST_FILL);
+              return run(image, accounts.getFirst(), plan, Long.MAX_VALUE);
+            });
+        assertThat(guest.mayEndByItself()).as("its end is the end of its restore").isTrue();
+        accounts.getFirst().assertComplete(outcome);
+        assertThat(accounts.getFirst().removed().isEmpty()).isFalse();
+      } catch (GuestGoneException gone) {
+        assertThat(guest.mayEndByItself() && moment > 0).as("it had begun to live").isFalse();
+      }
     }
   }
 

@@ -44,6 +44,14 @@ interface GuestUnderTest {
     return 3_000_000_000L;
   }
 
+  /**
+   * Whether it may end by itself whenever it likes: then that is a good end of its restore, too,
+   * and what is still missing is wanted no more.
+   */
+  default boolean mayEndByItself() {
+    return false;
+  }
+
   /** Carries out a restore on a guest; what the contract gives to {@link Restored#restore}. */
   @FunctionalInterface
   interface Restorer {

@@ -116,8 +116,8 @@ public final class CriuGuest implements Guest {
   public boolean drainFaults(FaultSink sink) throws IOException {
     this.sink = sink;
     poller.poll(0);
-    if (runningNs < 0 && poller.readable(polledTalk)) {
-      hear();
+    if (runningNs < 0 && poller.readable(polledTalk) && !hear()) {
+      return false;
     }
     for (int i = 0; i < tasks.size(); i++) { // a fork adds one
       RestoredTask task = tasks.get(i);
@@ -142,17 +142,19 @@ public final class CriuGuest implements Guest {
     return Objects.requireNonNull(sink);
   }
 
-  private void hear() throws IOException {
+  /** Listens to CRIU; false if it has gone before its restore was finished. */
+  private boolean hear() throws IOException {
     for (Saying saying = talk.next(); saying != null && runningNs < 0; saying = talk.next()) {
       switch (saying) {
         case Saying.Task task -> come(task);
         case Saying.Dead _ -> {} // there is nothing to bring
         case Saying.Finished _ -> running();
-        case Saying.Closed _ ->
-            throw new IOException(
-                "CRIU closed the connection before its restore was finished; see its log");
+        case Saying.Closed _ -> {
+          return false;
+        }
       }
     }
+    return true;
   }
 
   private void come(Saying.Task said) throws IOException {

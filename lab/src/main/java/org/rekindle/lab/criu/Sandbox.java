@@ -4,11 +4,14 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * A Debian folder as a small machine: programs see it as their root, and have process ids of their
@@ -104,9 +107,8 @@ public final class Sandbox implements AutoCloseable {
     ProcessBuilder builder = command(command).redirectErrorStream(true);
     builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
     Process process = builder.start();
-    try {
-      String printed =
-          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    try (InputStream output = process.getInputStream()) {
+      String printed = new String(output.readAllBytes(), StandardCharsets.UTF_8).strip();
       int status = process.waitFor();
       if (status != 0) {
         throw new IOException(
@@ -135,6 +137,41 @@ public final class Sandbox implements AutoCloseable {
     return Integer.parseInt(run(words.toArray(String[]::new)));
   }
 
+  /**
+   * A process that runs inside, as it is seen from here.
+   *
+   * @param pid inside
+   * @throws IOException if there is none
+   */
+  public ProcessHandle process(int pid) throws IOException {
+    List<ProcessHandle> all =
+        ProcessHandle.of(init).stream().flatMap(ProcessHandle::descendants).toList();
+    for (ProcessHandle each : all) {
+      if (pidInside(each.pid()).equals(Integer.toString(pid))) {
+        return each;
+      }
+    }
+    throw new IOException("no process " + pid + " runs in the sandbox");
+  }
+
+  /** The last of its numbers is that in the innermost namespace; empty if it has ended. */
+  private static String pidInside(long pid) throws IOException {
+    try (Stream<String> status = Files.lines(Path.of("/proc", Long.toString(pid), "status"))) {
+      return status
+          .filter(line -> line.startsWith("NSpid:"))
+          .map(line -> line.substring(line.lastIndexOf('\t') + 1))
+          .findFirst()
+          .orElse("");
+    } catch (NoSuchFileException ended) {
+      return "";
+    }
+  }
+
+  /** Its first process, with which everything inside ends. */
+  public ProcessHandle init() throws IOException {
+    return ProcessHandle.of(init).orElseThrow(() -> new IOException("the sandbox has ended"));
+  }
+
   private static final String DAEMON =
       """
       setsid sh -c 'echo $$ >"$0.pid"; exec "$@"' "$0" "$@" </dev/null >"$0.log" 2>&1 3>&- &
@@ -147,7 +184,7 @@ public final class Sandbox implements AutoCloseable {
   @Override
   public void close() {
     boolean interrupted = Thread.interrupted();
-    try {
+    try (InputStream _ = keeper.getInputStream()) {
       keeper.getOutputStream().close();
       if (!keeper.waitFor(ENDING_S, TimeUnit.SECONDS)) {
         keeper.destroyForcibly().waitFor();

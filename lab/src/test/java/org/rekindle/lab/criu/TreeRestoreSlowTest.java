@@ -1,12 +1,9 @@
 package org.rekindle.lab.criu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Objects;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -43,7 +40,7 @@ class TreeRestoreSlowTest {
   @BeforeAll
   static void dumpAndImport() throws Exception {
     Path root = Debian13.folder();
-    compile(work.resolve("tree"));
+    Debian13.compile("tree", work);
     try (Sandbox sandbox = Sandbox.start(root, work)) {
       int pid = sandbox.daemon("tree", "./tree", "" + PAGES, "result");
       sandbox.run("sh", "-c", "while [ ! -e result.ready ]; do sleep 0.02; done");
@@ -56,21 +53,6 @@ class TreeRestoreSlowTest {
       assertThat(imported.processes()).isEqualTo(3);
       assertThat(imported.pages()).isGreaterThan(3 * PAGES);
     }
-  }
-
-  private static void compile(Path program) throws Exception {
-    assumeTrue(Files.isExecutable(Path.of("/usr/bin/gcc")), "no gcc here: apt install gcc");
-    Path source = work.resolve("tree.c");
-    try (InputStream text =
-        Objects.requireNonNull(TreeRestoreSlowTest.class.getResourceAsStream("tree.c"))) {
-      Files.copy(text, source);
-    }
-    Process gcc =
-        new ProcessBuilder(
-                "gcc", "-O2", "-Wall", "-Werror", "-static", "-o", "" + program, "" + source)
-            .inheritIO()
-            .start();
-    assertThat(gcc.waitFor()).as("tree.c compiles").isZero();
   }
 
   /**
