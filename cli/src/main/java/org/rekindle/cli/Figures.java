@@ -40,6 +40,11 @@ final class Figures {
     return String.format(Locale.ROOT, "%d min %02d s", seconds / 60, seconds % 60);
   }
 
+  /** Milliseconds with three digits behind the point, as programs are told. */
+  static double ms(long ns) {
+    return Math.round(ns / 1e3) / 1e3;
+  }
+
   /** Such as {@code "24,576"}. */
   static String count(long count) {
     return String.format(Locale.ROOT, "%,d", count);

@@ -1,6 +1,7 @@
 package org.rekindle.cli;
 
 import java.lang.management.ManagementFactory;
+import java.util.List;
 import org.rekindle.linux.NativeCalls;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -39,19 +40,21 @@ import picocli.CommandLine.HelpCommand;
       "  1:failed; the one line on stderr says why and what to do",
       "  2:the command line was not understood",
       "130:interrupted (Ctrl-C); everything started was taken back"
-    },
-    subcommands = {
-      SaveCommand.class,
-      ImportCommand.class,
-      RecordCommand.class,
-      RestoreCommand.class,
-      InspectCommand.class,
-      ReportCommand.class,
-      DemoCommand.class,
-      HelpCommand.class
     })
 public final class Main implements Runnable {
   @CommandLine.Spec private CommandLine.Model.@org.jspecify.annotations.Nullable CommandSpec spec;
+
+  /** In the order of the help. */
+  private static final List<Class<?>> COMMANDS =
+      List.of(
+          SaveCommand.class,
+          ImportCommand.class,
+          RecordCommand.class,
+          RestoreCommand.class,
+          InspectCommand.class,
+          ReportCommand.class,
+          DemoCommand.class,
+          HelpCommand.class);
 
   private Main() {}
 
@@ -63,19 +66,34 @@ public final class Main implements Runnable {
 
   public static void main(String[] arguments) {
     NativeCalls.linkInBackground();
-    int status = commandLine().execute(arguments);
+    int status = commandLine(arguments).execute(arguments);
     System.exit(status);
   }
 
-  /** The whole command tree, ready to execute. */
-  static CommandLine commandLine() {
+  /**
+   * What understands these arguments: the command that they begin with, or the whole command tree.
+   *
+   * <p>To know an option, picocli reads an annotation by reflection, which takes a JVM that has
+   * just started 10 to 20 ms for each command. A guest that waits for its restore waits for that,
+   * too.
+   */
+  static CommandLine commandLine(String... arguments) {
+    List<Class<?>> named =
+        COMMANDS.stream()
+            .filter(each -> arguments.length > 0 && name(each).equals(arguments[0]))
+            .toList();
     CommandLine commands = new CommandLine(new Main());
+    (named.isEmpty() ? COMMANDS : named).forEach(commands::addSubcommand);
     commands.setCaseInsensitiveEnumValuesAllowed(true);
     commands.setUsageHelpAutoWidth(false);
     commands.setUsageHelpWidth(88);
     commands.setParameterExceptionHandler(Failures::usage);
     commands.setExecutionExceptionHandler(Failures::execution);
     return commands;
+  }
+
+  private static String name(Class<?> command) {
+    return command.getAnnotation(Command.class).name();
   }
 
   @Override

@@ -24,6 +24,8 @@ abstract class Operation implements Callable<Integer> {
   @Option(names = "--debug", description = "Show the stack trace of a failure.")
   private boolean debug;
 
+  private final Milestones milestones = new Milestones();
+
   /**
    * What came of it.
    *
@@ -37,6 +39,7 @@ abstract class Operation implements Callable<Integer> {
 
   @Override
   public final Integer call() throws IOException {
+    milestones.reached("understood");
     try (Cleanup cleanup = new Cleanup()) {
       try {
         run(cleanup);
@@ -52,6 +55,11 @@ abstract class Operation implements Callable<Integer> {
 
   final CommandLine command() {
     return Objects.requireNonNull(spec).commandLine();
+  }
+
+  /** How far it has come. */
+  final Milestones milestones() {
+    return milestones;
   }
 
   /** Prints what came out; once. */

@@ -1,6 +1,9 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.restore.GuestGoneException;
@@ -16,6 +19,7 @@ final class QemuCloneTarget implements Target {
   private boolean allowNetwork;
 
   private List<String> qemu = List.of();
+  private @Nullable QemuProcess started;
 
   /** What stands behind the lone -- on the command line: it belongs to the command as a whole. */
   QemuCloneTarget command(List<String> words) {
@@ -34,11 +38,15 @@ final class QemuCloneTarget implements Target {
   }
 
   @Override
+  public void begin(Operation command, Cleanup cleanup) throws IOException, InterruptedException {
+    started = cleanup.own(QemuProcess.startClone(qemu, allowNetwork, QemuProcess.Console.NONE));
+  }
+
+  @Override
   public void carryOut(Job job, Cleanup cleanup) throws Exception {
     SavedQemu saved = SavedQemu.of(job.image());
-    QemuProcess clone =
-        cleanup.own(QemuProcess.startClone(qemu, allowNetwork, QemuProcess.Console.NONE));
-    QemuIncoming incoming = saved.into(clone, cleanup);
+    QemuProcess clone = Objects.requireNonNull(started);
+    QemuIncoming incoming = saved.into(clone, job.command().milestones(), cleanup);
     Outcome outcome;
     try {
       outcome = job.restore(incoming.guest(), false);

@@ -1,6 +1,9 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.qemu.QemuIncoming;
 import org.rekindle.guest.qemu.QemuProcess;
 import org.rekindle.restore.GuestGoneException;
@@ -14,6 +17,7 @@ final class QemuTarget implements Target {
   private boolean detach;
 
   private List<String> qemu = List.of();
+  private @Nullable QemuProcess started;
 
   /** What stands behind the lone -- on the command line: it belongs to the command as a whole. */
   QemuTarget command(List<String> words) {
@@ -32,11 +36,15 @@ final class QemuTarget implements Target {
   }
 
   @Override
+  public void begin(Operation command, Cleanup cleanup) throws IOException, InterruptedException {
+    started = cleanup.own(QemuProcess.startForRestore(qemu, console(command.json())));
+  }
+
+  @Override
   public void carryOut(Job job, Cleanup cleanup) throws Exception {
     SavedQemu saved = SavedQemu.of(job.image());
-    QemuProcess process =
-        cleanup.own(QemuProcess.startForRestore(qemu, console(job.command().json())));
-    QemuIncoming incoming = saved.into(process, cleanup);
+    QemuProcess process = Objects.requireNonNull(started);
+    QemuIncoming incoming = saved.into(process, job.command().milestones(), cleanup);
     try {
       saved.restore(job, incoming);
     } catch (GuestGoneException gone) {

@@ -26,6 +26,7 @@ final class QmpTarget implements Target {
   @Override
   public void carryOut(Job job, Cleanup cleanup) throws Exception {
     SavedQemu saved = SavedQemu.of(job.image());
-    saved.restore(job, saved.into(Objects.requireNonNull(qmp), cleanup));
+    saved.restore(
+        job, saved.into(Objects.requireNonNull(qmp), job.command().milestones(), cleanup));
   }
 }

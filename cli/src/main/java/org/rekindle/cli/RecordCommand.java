@@ -101,7 +101,7 @@ final class RecordCommand extends Operation implements RunsQemu {
             qemu.command(qemuCommand),
             uffd.checked(command(), onFailure),
             criu.checked(command(), onFailure));
-    Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
+    Image opened = target.open(Objects.requireNonNull(image), this, cleanup);
     target.carryOut(new Recordings(opened), cleanup);
   }
 

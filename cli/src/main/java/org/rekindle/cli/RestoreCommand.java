@@ -154,7 +154,7 @@ final class RestoreCommand extends Operation implements RunsQemu {
       throw new ParameterException(
           command(), "--fill-rate must be positive: " + fillPagesPerSecond);
     }
-    Image opened = cleanup.own(Image.open(Objects.requireNonNull(image)));
+    Image opened = target.open(Objects.requireNonNull(image), this, cleanup);
     if (strategy == Strategy.ADAPTIVE && opened.profile().isEmpty()) {
       say(
           "no working set profile in "
@@ -201,7 +201,7 @@ final class RestoreCommand extends Operation implements RunsQemu {
         known = known == null ? seen : known.union(seen);
         Image.attach(image().directory(), known);
       }
-      return RestoreReport.of(restored);
+      return RestoreReport.of(restored, milestones());
     }
   }
 }

@@ -1,5 +1,6 @@
 package org.rekindle.cli;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,17 +34,19 @@ final class RestoreReport {
 
   private RestoreReport() {}
 
-  static Operation.Result of(Restored restored) {
+  static Operation.Result of(Restored restored, Milestones milestones) {
     Outcome outcome = restored.outcome();
     StallTimeline stalls = stalls(restored);
     Map<String, @Nullable Object> ttrMs = new LinkedHashMap<>();
     for (Point point : POINTS) {
-      ttrMs.put(point.name, ms(stalls.ttr(point.windowNs).ttrNs(point.utilisation)));
+      ttrMs.put(point.name, Figures.ms(stalls.ttr(point.windowNs).ttrNs(point.utilisation)));
     }
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("strategy", outcome.plan().strategy());
-    json.put("firstInstructionMs", ms(stalls.firstInstructionNs()));
-    json.put("allInMs", ms(outcome.allInNs() - restored.fromNs()));
+    json.put("startedAt", at(restored.fromNs()).toString());
+    json.put("milestonesMs", milestones.ms());
+    json.put("firstInstructionMs", Figures.ms(stalls.firstInstructionNs()));
+    json.put("allInMs", Figures.ms(outcome.allInNs() - restored.fromNs()));
     json.put("ttrMs", ttrMs);
     json.put("stallScope", stalls.scope().toString().toLowerCase(Locale.ROOT).replace('_', '-'));
     json.put("demandFaults", outcome.demandFaults());
@@ -95,6 +98,11 @@ final class RestoreReport {
         .orElse(text);
   }
 
+  /** The wall clock's reading at a time of {@link System#nanoTime}. */
+  private static Instant at(long ns) {
+    return Instant.now().minusNanos(System.nanoTime() - ns);
+  }
+
   /**
    * Where the waiting virtual CPUs are known, threads of the VMM that are none do not count: no
    * guest stands still with them, unless it waits for them.
@@ -117,9 +125,5 @@ final class RestoreReport {
     }
     long startNs = Math.max(outcome.startedNs(), outcome.firstInstructionNs());
     return StallTimeline.of(startNs - fromNs, known ? restored.vcpus() : 0, stalls);
-  }
-
-  private static double ms(long ns) {
-    return Math.round(ns / 1e3) / 1e3;
   }
 }

@@ -57,10 +57,11 @@ record SavedQemu(Image image, SavedMachine machine) {
   }
 
   /** Prepares a QEMU that we have started. */
-  QemuIncoming into(QemuProcess qemu, Cleanup cleanup) throws IOException, InterruptedException {
+  QemuIncoming into(QemuProcess qemu, Milestones milestones, Cleanup cleanup)
+      throws IOException, InterruptedException {
     Qmp qmp = cleanup.own(qemu.connect(MONITOR_TIMEOUT));
     try {
-      return connect(qmp, qemu.directory(), cleanup);
+      return connect(qmp, qemu.directory(), milestones, cleanup);
     } catch (IOException failed) {
       if (qemu.isAlive()) {
         throw failed;
@@ -70,14 +71,19 @@ record SavedQemu(Image image, SavedMachine machine) {
   }
 
   /** Prepares a QEMU of the user's that waits for a migration. */
-  QemuIncoming into(Path qmpSocket, Cleanup cleanup) throws IOException, InterruptedException {
+  QemuIncoming into(Path qmpSocket, Milestones milestones, Cleanup cleanup)
+      throws IOException, InterruptedException {
     Qmp qmp = cleanup.own(Qmp.connect(qmpSocket, MONITOR_TIMEOUT));
-    return connect(qmp, cleanup.own(PrivateDirectory.create()).path(), cleanup);
+    return connect(qmp, cleanup.own(PrivateDirectory.create()).path(), milestones, cleanup);
   }
 
-  private QemuIncoming connect(Qmp qmp, Path directory, Cleanup cleanup)
+  private QemuIncoming connect(Qmp qmp, Path directory, Milestones milestones, Cleanup cleanup)
       throws IOException, InterruptedException {
-    return cleanup.own(
-        QemuIncoming.connect(qmp, directory, image.memory(), machine, image.deviceState()));
+    milestones.reached("vmm answers");
+    QemuIncoming incoming =
+        cleanup.own(
+            QemuIncoming.connect(qmp, directory, image.memory(), machine, image.deviceState()));
+    milestones.reached("vmm prepared");
+    return incoming;
   }
 }

@@ -1,6 +1,9 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
+import org.rekindle.image.Image;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -9,6 +12,24 @@ import picocli.CommandLine.ParameterException;
  * the same for all of them is in the {@link Job}.
  */
 interface Target extends Choice {
+  /**
+   * Begins with what needs no image: a VMM that comes up by itself meanwhile.
+   *
+   * @param command that this is a part of
+   */
+  default void begin(Operation command, Cleanup cleanup) throws IOException, InterruptedException {}
+
+  /** Begins, and opens the image meanwhile. */
+  default Image open(Path image, Operation command, Cleanup cleanup)
+      throws IOException, InterruptedException {
+    Image.requireThere(image); // the commonest mistake: then nothing is started
+    begin(command, cleanup);
+    command.milestones().reached("begun");
+    Image opened = cleanup.own(Image.open(image));
+    command.milestones().reached("image opened");
+    return opened;
+  }
+
   /** Does the job on all machines that it reaches, and publishes what came of it. */
   void carryOut(Job job, Cleanup cleanup) throws Exception;
 

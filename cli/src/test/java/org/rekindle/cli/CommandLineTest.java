@@ -14,9 +14,10 @@ class CommandLineTest {
   private final StringWriter err = new StringWriter();
 
   private int run(String line) {
-    CommandLine commands = Main.commandLine();
+    String[] arguments = line.split(" ", -1);
+    CommandLine commands = Main.commandLine(arguments);
     commands.setErr(new PrintWriter(err));
-    return commands.execute(line.split(" ", -1));
+    return commands.execute(arguments);
   }
 
   @ParameterizedTest
@@ -63,6 +64,20 @@ class CommandLineTest {
   void forgottenDashesBeforeQemuAreGuessed() {
     assertThat(run("restore vm.rekindle -m 512")).isEqualTo(2);
     assertThat(err.toString()).contains("come after a lone --");
+  }
+
+  @Test
+  void aCommandThatIsNamedFirstIsTheSameAsAmongAllOthers() {
+    Main.commandLine()
+        .getSubcommands()
+        .forEach((name, among) -> {
+          CommandLine root = Main.commandLine(name, "--json");
+          assertThat(root.getSubcommands()).containsOnlyKeys(name);
+          assertThat(root.getSubcommands().values())
+              .singleElement()
+              .extracting(CommandLine::getUsageMessage)
+              .isEqualTo(among.getUsageMessage());
+        });
   }
 
   @Test

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rekindle.guest.child.GuestConsole;
+import org.rekindle.json.Members;
 import org.rekindle.lab.DemoMachine;
 import org.rekindle.lab.GuestKit;
 import org.rekindle.lab.RunningMachine;
@@ -138,7 +139,10 @@ class CommandsSlowTest {
             "restore", "--json", "--strategy", strategy, "--fill-rate", "20000", from.toString());
     try (CommandProcess restore = rekindle(arguments, serial)) {
       assertRestored(restore, serial);
-      assertThat(restore.json()).containsEntry("strategy", strategy).containsKey("ttrMs");
+      Map<String, @Nullable Object> json = restore.json();
+      assertThat(json).containsEntry("strategy", strategy).containsKey("ttrMs");
+      assertThat(Members.object(json, "milestonesMs"))
+          .containsOnlyKeys("understood", "begun", "image opened", "vmm answers", "vmm prepared");
       Objects.requireNonNull(restore.qemu()).destroy();
       assertThat(restore.exitCode()).as(restore.errors()).isZero();
       assertThat(restore.rest()).isEqualTo("[]");

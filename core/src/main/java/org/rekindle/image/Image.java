@@ -60,9 +60,7 @@ public final class Image implements AutoCloseable {
    * @throws NoSuchFileException if there is no such directory
    */
   public static Image open(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      throw new NoSuchFileException(directory.toString(), null, "there is no such image");
-    }
+    requireThere(directory);
     ImageFiles files = manifest(directory);
     while (true) {
       try {
@@ -75,6 +73,17 @@ public final class Image implements AutoCloseable {
         }
         files = now;
       }
+    }
+  }
+
+  /**
+   * Refuses a path at which there is nothing that could be an image, at no cost.
+   *
+   * @throws NoSuchFileException if there is no such directory
+   */
+  public static void requireThere(Path directory) throws NoSuchFileException {
+    if (!Files.isDirectory(directory)) {
+      throw new NoSuchFileException(directory.toString(), null, "there is no such image");
     }
   }
 
