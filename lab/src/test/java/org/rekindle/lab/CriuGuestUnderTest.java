@@ -89,7 +89,7 @@ final class CriuGuestUnderTest implements GuestUnderTest {
     try (Sandbox sandbox = Sandbox.start(root, work)) {
       int pid = sandbox.daemon("worker", command.toArray(String[]::new));
       for (int number = 0; number < processes; number++) {
-        awaitFile(sandbox, "ready." + number);
+        sandbox.awaitFile("ready." + number);
       }
       dump = CriuDump.make(sandbox, criu, work, pid);
     }
@@ -97,10 +97,6 @@ final class CriuGuestUnderTest implements GuestUnderTest {
         new CriuImport(dump.images(), image, ImageWriter.Options.DEFAULT, (_, _) -> {})) {
       assertThat(imported.run().pages()).isEqualTo(processes * PAGES);
     }
-  }
-
-  private static void awaitFile(Sandbox sandbox, String name) throws IOException {
-    sandbox.run("timeout", "60", "sh", "-c", "while [ ! -e " + name + " ]; do sleep 0.01; done");
   }
 
   @Override
@@ -170,7 +166,7 @@ final class CriuGuestUnderTest implements GuestUnderTest {
     public void assertLives() throws IOException {
       Files.createFile(dump.work().resolve("ask"));
       for (int number = 0; number < processes; number++) {
-        awaitFile(sandbox, "verdict." + number);
+        sandbox.awaitFile("verdict." + number);
         assertThat(dump.work().resolve("verdict." + number)).hasContent("identical");
       }
     }

@@ -172,6 +172,13 @@ public final class Sandbox implements AutoCloseable {
     return ProcessHandle.of(init).orElseThrow(() -> new IOException("the sandbox has ended"));
   }
 
+  /**
+   * Waits until a file exists inside, such as one that a {@link #daemon} makes when it is ready.
+   */
+  public void awaitFile(String path) throws IOException {
+    run("timeout", "300", "sh", "-c", "while [ ! -e \"$0\" ]; do sleep 0.01; done", path);
+  }
+
   private static final String DAEMON =
       """
       setsid sh -c 'echo $$ >"$0.pid"; exec "$@"' "$0" "$@" </dev/null >"$0.log" 2>&1 3>&- &

@@ -43,7 +43,7 @@ class TreeRestoreSlowTest {
     Debian13.compile("tree", work);
     try (Sandbox sandbox = Sandbox.start(root, work)) {
       int pid = sandbox.daemon("tree", "./tree", "" + PAGES, "result");
-      sandbox.run("sh", "-c", "while [ ! -e result.ready ]; do sleep 0.02; done");
+      sandbox.awaitFile("result.ready");
       dump = CriuDump.make(sandbox, "criu", work, pid);
     }
     image = work.resolve("tree.rekindle");
