@@ -10,6 +10,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
+import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
@@ -135,17 +136,18 @@ final class RecordCommand extends Operation implements RunsQemu {
                 + "; watch for longer with --for");
       }
       Image.attach(image().directory(), profile);
-      return told(profile);
+      return told(profile, restored.outcome().faults());
     }
   }
 
-  private static Result told(Profile profile) {
+  private static Result told(Profile profile, FaultLog faults) {
     long bytes = (long) profile.size() * MemoryMap.PAGE_BYTES;
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("pages", profile.size());
     json.put("bytes", bytes);
     json.put("horizonMs", profile.horizonNs() / 1e6);
     json.put("lastTouchMs", profile.touchNs(profile.size() - 1) / 1e6);
+    json.put("serviceUs", ServiceTimes.of(faults));
     return new Result(
         "recorded a working set of "
             + Figures.count(profile.size())

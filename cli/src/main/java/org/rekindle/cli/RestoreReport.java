@@ -1,11 +1,14 @@
 package org.rekindle.cli;
 
+import java.lang.management.GarbageCollectorMXBean;
+import java.lang.management.ManagementFactory;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.ToLongFunction;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.responsiveness.ResponsivenessClass;
@@ -14,6 +17,7 @@ import org.rekindle.responsiveness.StallTimeline;
 import org.rekindle.restore.Cause;
 import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.FaultSink;
+import org.rekindle.restore.Gaps;
 import org.rekindle.restore.Outcome;
 
 /** What {@code rekindle restore} tells of a restore that is over. */
@@ -50,6 +54,8 @@ final class RestoreReport {
     json.put("ttrMs", ttrMs);
     json.put("stallScope", stalls.scope().toString().toLowerCase(Locale.ROOT).replace('_', '-'));
     json.put("demandFaults", outcome.demandFaults());
+    json.put("pauses", pauses(outcome.gaps()));
+    json.put("serviceUs", ServiceTimes.of(outcome.faults()));
     json.put("bytesRead", outcome.bytesRead());
     json.put("reads", outcome.reads());
     Map<String, @Nullable Object> placed = new LinkedHashMap<>();
@@ -68,6 +74,23 @@ final class RestoreReport {
           json.put("qemuVcpuBlocktimeMs", time.vcpuMs());
         });
     return new Operation.Result(text(restored, stalls), json);
+  }
+
+  /** What a fault may have had to wait for, and was ours: looks too far apart, collections. */
+  private static Map<String, @Nullable Object> pauses(Gaps gaps) {
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("looks", gaps.count());
+    json.put("medianGapUs", gaps.quantileNs(0.5) / 1e3);
+    json.put("p99GapUs", gaps.quantileNs(0.99) / 1e3);
+    json.put("longestGapUs", gaps.longestNs() / 1e3);
+    json.put("gapsOver1Ms", gaps.longerThan(1_000_000));
+    json.put("collections", collections(GarbageCollectorMXBean::getCollectionCount));
+    json.put("collectionMs", collections(GarbageCollectorMXBean::getCollectionTime));
+    return json;
+  }
+
+  private static long collections(ToLongFunction<GarbageCollectorMXBean> figure) {
+    return ManagementFactory.getGarbageCollectorMXBeans().stream().mapToLong(figure).sum();
   }
 
   private static String text(Restored restored, StallTimeline stalls) {

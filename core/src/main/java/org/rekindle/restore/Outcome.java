@@ -12,6 +12,7 @@ import java.util.BitSet;
  * @param allInNs when the last page had been placed
  * @param endedNs when the restore ended
  * @param faults every fault
+ * @param gaps how long the pager did not look for faults
  * @param tally pages placed, by cause
  * @param prefetched the pages that the plan's prefetch brought
  * @param bytesRead bytes of page data read from the image
@@ -24,6 +25,7 @@ public record Outcome(
     long allInNs,
     long endedNs,
     FaultLog faults,
+    Gaps gaps,
     Tally tally,
     BitSet prefetched,
     long bytesRead,
@@ -32,7 +34,7 @@ public record Outcome(
   /** The same outcome, once it is known when the guest began to run. */
   public Outcome withFirstInstructionNs(long ns) {
     return new Outcome(
-        plan, startedNs, ns, allInNs, endedNs, faults, tally, prefetched, bytesRead, reads);
+        plan, startedNs, ns, allInNs, endedNs, faults, gaps, tally, prefetched, bytesRead, reads);
   }
 
   /** Faults that waited for a page to be brought, not for one that was on its way. */

@@ -60,6 +60,8 @@ final class Pager implements FaultSink {
   private boolean running;
   private boolean gone;
   private boolean finishing;
+  private final Gaps gaps = new Gaps();
+  private long lookedNs; // at the faults, or since when it waits no more; once the guest runs
   private long startedNs = -1;
   private long allInNs = -1;
   private int zeroFirstNext;
@@ -99,6 +101,7 @@ final class Pager implements FaultSink {
     int claimedBefore = claims.claimed();
     int faultsBefore = faults.size();
     boolean startedNow = start();
+    look();
     if (!guest.drainFaults(this)) {
       gone = true;
       return false;
@@ -127,6 +130,14 @@ final class Pager implements FaultSink {
         || faults.size() != faultsBefore;
   }
 
+  private void look() {
+    if (running) {
+      long nowNs = nanoClock.getAsLong();
+      gaps.note(nowNs - lookedNs);
+      lookedNs = nowNs;
+    }
+  }
+
   private void flush() throws IOException {
     // Before, not after: on a busy machine the VMM runs in our place as soon as it has the bytes.
     long flushNs = nanoClock.getAsLong();
@@ -138,6 +149,7 @@ final class Pager implements FaultSink {
   /** Waits until there may be something to do. */
   void idle(long atMostNs) throws IOException {
     guest.await(Math.min(atMostNs, paceNs()));
+    lookedNs = nanoClock.getAsLong();
   }
 
   @Override
@@ -498,6 +510,7 @@ final class Pager implements FaultSink {
         nanoClock.getAsLong(); // before: it may run its first instruction while it is told to
     guest.start();
     running = true;
+    lookedNs = nanoClock.getAsLong();
     return true;
   }
 
@@ -544,6 +557,10 @@ final class Pager implements FaultSink {
 
   FaultLog log() {
     return log;
+  }
+
+  Gaps gaps() {
+    return gaps;
   }
 
   long startedNs() {

@@ -101,6 +101,7 @@ public final class Restore {
           pager.allInNs(),
           nanoClock.getAsLong(),
           pager.log(),
+          pager.gaps(),
           tally,
           pager.prefetched(),
           source.bytesRead(),
