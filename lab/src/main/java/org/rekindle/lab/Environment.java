@@ -40,9 +40,7 @@ public record Environment(
   public static Environment here(
       String storage, @Nullable String throttle, String rekindleVersion, List<String> method) {
     return new Environment(
-        field("/proc/cpuinfo", "model name", System.getProperty("os.arch", "unknown processor"))
-            + ", memory "
-            + memory(),
+        processor() + ", memory " + memory(),
         System.getProperty("os.name") + " " + System.getProperty("os.version"),
         Runtime.getRuntime().availableProcessors(),
         storage,
@@ -64,6 +62,10 @@ public record Environment(
     members.put("date", date.toString());
     members.put("method", method);
     return members;
+  }
+
+  static String processor() {
+    return field("/proc/cpuinfo", "model name", System.getProperty("os.arch", "unknown processor"));
   }
 
   private static String memory() {

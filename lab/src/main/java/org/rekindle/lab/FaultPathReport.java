@@ -27,7 +27,7 @@ final class FaultPathReport {
     this.roundsByHandler = roundsByHandler;
   }
 
-  String text(int requests, int rounds) throws IOException {
+  String text(int requests, int rounds) {
     StringBuilder text = new StringBuilder();
     text.append(
         """
@@ -54,7 +54,7 @@ final class FaultPathReport {
         | --- | --- | --- | --- | --- |
         """
             .formatted(
-                cpu(),
+                Environment.processor(),
                 Runtime.getRuntime().availableProcessors(),
                 System.getProperty("os.version"),
                 Runtime.version().feature(),
@@ -102,14 +102,6 @@ final class FaultPathReport {
     String number = "%." + digits + "f";
     return (number + " (" + number + "-" + number + ")")
         .formatted(values[values.length / 2], values[0], values[values.length - 1]);
-  }
-
-  private static String cpu() throws IOException {
-    return Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
-        .filter(line -> line.startsWith("model name"))
-        .map(line -> line.substring(line.indexOf(':') + 1).strip())
-        .findFirst()
-        .orElse(System.getProperty("os.arch"));
   }
 
   /** How many requests of all rounds took how long, to a tenth of a microsecond. */
