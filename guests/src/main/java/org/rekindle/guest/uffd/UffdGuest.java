@@ -182,8 +182,10 @@ public final class UffdGuest implements Guest {
 
   @Override
   public void finish() {
-    space.unregister();
-    unregistered = true;
+    if (!space.gone()) { // or the last pages went nowhere
+      space.unregister();
+      unregistered = true;
+    }
   }
 
   @Override
