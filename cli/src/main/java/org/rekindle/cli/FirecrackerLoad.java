@@ -93,7 +93,8 @@ final class FirecrackerLoad {
           (jail != null ? "--jail" : "--load-option") + " goes with --firecracker API_SOCKET");
     }
     if (api != null && vms != 1) {
-      throw new ParameterException(command, "--firecracker loads one VM: leave --vms out");
+      throw new ParameterException(
+          command, "--firecracker loads one VM: leave --vms or --runs out");
     }
   }
 

@@ -51,6 +51,7 @@ final class ImageReport {
           members.put("horizonMs", set.horizonNs() / 1e6);
           members.put("lastTouchMs", set.lastTouchNs() / 1e6);
           members.put("source", set.source());
+          members.put("runs", set.runs());
           json.put("workingSet", members);
         });
     return new Operation.Result(text(image, summary), json);

@@ -14,10 +14,13 @@ import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.MergeRule;
 import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.RunHistory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -33,7 +36,14 @@ import picocli.CommandLine.Parameters;
         stores the trace in the image as its working set profile, with a second copy of those \
         pages in first-touch order.
         Later restores prefetch in that order. The machine itself is never touched, and a later \
-        recording takes the place of an earlier one.
+        recording takes the place of an earlier one, unless --add says otherwise.
+
+        No two runs are quite alike. --runs watches several, and --merge says what becomes of \
+        them; the image keeps the last eight, each as it was seen, for --add.
+          last          the last run alone
+          union         what any run touched: misses least, grows with every run
+          intersection  what all runs touched: wastes least, shrinks with every run
+          vote          what the majority touched, where later runs count for more
 
         The clone cannot harm the machine: its disks are throw-away (-snapshot is added), \
         its user network is cut off, and a command with anything else that reaches outside \
@@ -49,6 +59,9 @@ import picocli.CommandLine.Parameters;
 
         Example
           rekindle record vm.rekindle -- qemu-system-x86_64 -m 1G ...
+
+        The majority of three runs
+          rekindle record --runs 3 vm.rekindle -- qemu-system-x86_64 -m 1G ...
 
         Watch for longer (a machine that does its work in bursts)
           rekindle record --for 30s vm.rekindle -- qemu-system-x86_64 -m 1G ...
@@ -78,8 +91,31 @@ final class RecordCommand extends Operation implements RunsQemu {
       description = "How long the clone runs, such as 10s or 2min (default: ${DEFAULT-VALUE}).")
   private Duration time = Duration.ofSeconds(10);
 
+  @Option(
+      names = "--runs",
+      paramLabel = "N",
+      defaultValue = "1",
+      description =
+          """
+          How many runs to watch: clones one after the other; with --uffd, VMs that connect \
+          (default: ${DEFAULT-VALUE}).\
+          """)
+  private int runs = 1;
+
+  @Option(
+      names = "--add",
+      description = "Merge with the runs that the image keeps of earlier recordings.")
+  private boolean add;
+
+  @Option(
+      names = "--merge",
+      paramLabel = "RULE",
+      defaultValue = "vote",
+      description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+  private MergeRule merge = MergeRule.VOTE;
+
   @Mixin private final QemuCloneTarget qemu = new QemuCloneTarget();
-  @Mixin private final UffdTarget uffd = new UffdTarget();
+  @Mixin private final UffdRuns uffd = new UffdRuns();
   @Mixin private final CriuTarget criu = new CriuTarget();
   @Mixin private final FailurePolicy onFailure = new FailurePolicy();
 
@@ -96,19 +132,30 @@ final class RecordCommand extends Operation implements RunsQemu {
 
   @Override
   void run(Cleanup cleanup) throws Exception {
+    if (runs < 1) {
+      throw new ParameterException(command(), "--runs must be positive: " + runs);
+    }
     Target target =
         Target.chosen(
             command(),
-            qemu.command(qemuCommand),
-            uffd.checked(command(), onFailure),
+            qemu.command(qemuCommand).times(runs),
+            uffd.times(runs).checked(command(), onFailure),
             criu.checked(command(), onFailure));
+    if (criu.chosen() && runs > 1) {
+      throw new ParameterException(
+          command(),
+          "--criu-socket serves one restore: leave --runs out, and give --add for each further one");
+    }
     Image opened = target.open(Objects.requireNonNull(image), this, cleanup);
-    target.carryOut(new Recordings(opened), cleanup);
+    target.carryOut(new Recordings(opened, add ? opened.runs() : RunHistory.NONE), cleanup);
   }
 
   private final class Recordings extends Job {
-    Recordings(Image image) {
+    private RunHistory seen;
+
+    Recordings(Image image, RunHistory seen) {
       super(RecordCommand.this, image);
+      this.seen = seen;
     }
 
     @Override
@@ -127,35 +174,41 @@ final class RecordCommand extends Operation implements RunsQemu {
     }
 
     @Override
-    Result result(Restored restored) throws IOException {
-      Profile profile = Recording.profile(restored.outcome(), time.toNanos());
-      if (profile.size() == 0) {
+    synchronized Result result(Restored restored) throws IOException {
+      Profile run = Recording.profile(restored.outcome(), time.toNanos());
+      if (run.size() == 0) {
         throw new IOException(
             "the machine touched no page in "
                 + Figures.time(time.toNanos())
                 + "; watch for longer with --for");
       }
-      Image.attach(image().directory(), profile);
-      return told(profile, restored.outcome().faults());
+      seen = seen.plus(run);
+      Profile merged = merge.merge(seen.runs());
+      Image.attach(image().directory(), merged, seen);
+      return told(merged, run, restored.outcome().faults(), seen.runs().size());
     }
   }
 
-  private static Result told(Profile profile, FaultLog faults) {
-    long bytes = (long) profile.size() * MemoryMap.PAGE_BYTES;
+  private Result told(Profile merged, Profile run, FaultLog faults, int runs) {
+    int pages = merged.size();
+    long bytes = (long) pages * MemoryMap.PAGE_BYTES;
+    long lastTouchNs = pages == 0 ? 0 : merged.touchNs(pages - 1);
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
-    json.put("pages", profile.size());
+    json.put("pages", pages);
     json.put("bytes", bytes);
-    json.put("horizonMs", profile.horizonNs() / 1e6);
-    json.put("lastTouchMs", profile.touchNs(profile.size() - 1) / 1e6);
+    json.put("horizonMs", merged.horizonNs() / 1e6);
+    json.put("lastTouchMs", lastTouchNs / 1e6);
+    json.put("merge", merge.toString());
+    json.put("runs", runs);
+    json.put("lastRunPages", run.size());
     json.put("serviceUs", ServiceTimes.of(faults));
-    return new Result(
-        "recorded a working set of "
-            + Figures.count(profile.size())
-            + " pages ("
-            + Figures.bytes((double) bytes)
-            + "), touched within "
-            + Figures.time(profile.touchNs(profile.size() - 1))
-            + " of the guest's own time",
-        json);
+    String text =
+        "recorded a working set of %s pages (%s), touched within %s of the guest's own time"
+            .formatted(
+                Figures.count(pages), Figures.bytes((double) bytes), Figures.time(lastTouchNs));
+    if (runs > 1) {
+      text += "; %s runs merged (%s)".formatted(runs, merge);
+    }
+    return new Result(text, json);
   }
 }

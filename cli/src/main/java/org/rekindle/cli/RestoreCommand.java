@@ -6,10 +6,13 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
+import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.MergeRule;
 import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.RunHistory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -83,6 +86,9 @@ import picocli.CommandLine.Parameters;
       "130:interrupted before all memory was in; QEMU, VMM or processes have been ended too"
     })
 final class RestoreCommand extends Operation implements RunsQemu {
+  /** As {@code record} watches, where it is not known for how long. */
+  private static final long DEFAULT_WINDOW_NS = 10_000_000_000L;
+
   @Option(
       names = "--strategy",
       paramLabel = "NAME",
@@ -119,10 +125,21 @@ final class RestoreCommand extends Operation implements RunsQemu {
       names = "--record",
       description =
           """
-          Store what this restore sees with the profile: pages that the guest waited for are \
-          added at the time of their touch.\
+          Store what this restore sees with the profile, as one more run: the profile, and the \
+          pages that the guest waited for in the time for which it was once watched.\
           """)
   private boolean record;
+
+  @Option(
+      names = "--merge",
+      paramLabel = "RULE",
+      defaultValue = "vote",
+      description =
+          """
+          How --record merges the runs, see 'rekindle record --help': ${COMPLETION-CANDIDATES} \
+          (default: ${DEFAULT-VALUE}).\
+          """)
+  private MergeRule merge = MergeRule.VOTE;
 
   @Mixin private final QemuTarget qemu = new QemuTarget();
   @Mixin private final QmpTarget qmp = new QmpTarget();
@@ -171,12 +188,10 @@ final class RestoreCommand extends Operation implements RunsQemu {
 
   private final class Restoring extends Job {
     private final Plan plan;
-    private @Nullable Profile known;
 
     Restoring(Image image, Plan plan) {
       super(RestoreCommand.this, image);
       this.plan = plan;
-      this.known = image.profile().orElse(null);
     }
 
     @Override
@@ -197,11 +212,31 @@ final class RestoreCommand extends Operation implements RunsQemu {
     @Override
     synchronized Result result(Restored restored) throws IOException {
       if (record) {
-        Profile seen = Recording.profile(restored.outcome());
-        known = known == null ? seen : known.union(seen);
-        Image.attach(image().directory(), known);
+        record(restored.outcome());
       }
       return RestoreReport.of(restored, milestones());
+    }
+
+    /**
+     * A restore that prefetches does not see the touches of what it prefetched: they count as made.
+     * What the guest waited for later than the profile was ever watched belongs to no start: on a
+     * machine that lives on, such a set would grow for ever.
+     */
+    private void record(Outcome outcome) throws IOException {
+      Profile seen = Recording.profile(outcome);
+      Profile run =
+          image()
+              .profile()
+              .map(known -> known.union(seen.within(windowNs(known))))
+              .orElseGet(() -> seen.within(DEFAULT_WINDOW_NS));
+      try (Image now = Image.open(image().directory())) { // others may have recorded meanwhile
+        RunHistory runs = now.runs().plus(run);
+        Image.attach(now.directory(), merge.merge(runs.runs()), runs);
+      }
+    }
+
+    private static long windowNs(Profile known) {
+      return known.horizonNs() > 0 ? known.horizonNs() : DEFAULT_WINDOW_NS;
     }
   }
 }

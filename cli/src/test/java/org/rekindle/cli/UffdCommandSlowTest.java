@@ -207,6 +207,47 @@ class UffdCommandSlowTest {
   }
 
   @Test
+  void severalRunsAreMergedAndKeptForTheNextMerge() throws Exception {
+    record(new int[][] {{100, 7, 5}, {7, 100, 9}, {2000, 7, 11}}, "--runs", "3");
+    try (Image opened = Image.open(image())) {
+      assertThat(opened.profile().orElseThrow().pages()).containsExactlyInAnyOrder(7, 100);
+      assertThat(opened.runs().runs()).hasSize(3);
+    }
+    record(new int[][] {{13}}, "--add", "--merge", "union");
+    try (Image opened = Image.open(image())) {
+      assertThat(opened.profile().orElseThrow().pages())
+          .containsExactlyInAnyOrder(5, 7, 9, 11, 13, 100, 2000);
+      assertThat(opened.runs().runs()).hasSize(4);
+    }
+    record(new int[][] {{17}});
+    try (Image opened = Image.open(image())) {
+      assertThat(opened.profile().orElseThrow().pages()).containsExactly(17);
+      assertThat(opened.runs().runs()).hasSize(1);
+    }
+  }
+
+  /** Has VMs recorded, all at a time, that touch these pages. */
+  private void record(int[][] touches, String... options) throws Exception {
+    List<String> arguments = new ArrayList<>(List.of("--for", "1s"));
+    arguments.addAll(List.of(options));
+    List<Vm> vms = new ArrayList<>();
+    try (CommandProcess record = command("record", arguments.toArray(String[]::new))) {
+      for (int[] pages : touches) {
+        Vm vm = new Vm(socket());
+        vms.add(vm);
+        vm.handOver();
+        for (int page : pages) {
+          assertThat(vm.read(page)).isEqualTo(content[page * PAGE]);
+        }
+      }
+      assertThat(record.exitCode()).as(record.errors()).isZero();
+      vms.forEach(this::requireIn);
+    } finally {
+      vms.forEach(Vm::close);
+    }
+  }
+
+  @Test
   void anInterruptWhileNobodyHasComeLeavesNothing() throws Exception {
     try (CommandProcess restore = command("restore");
         Vm vm = new Vm(socket())) { // it has connected, and handed nothing over

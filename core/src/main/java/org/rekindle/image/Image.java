@@ -11,6 +11,8 @@ import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.workingset.Profile;
 import org.rekindle.workingset.ProfileFile;
+import org.rekindle.workingset.RunHistory;
+import org.rekindle.workingset.RunHistoryFile;
 
 /**
  * An open checkpoint image. Its metadata has been verified; page data is verified block by block as
@@ -43,6 +45,9 @@ public final class Image implements AutoCloseable {
     base = store(files.base());
     hot = files.hot() == null ? null : store(files.hot());
     profile = files.profile() == null ? null : profile(files.profile());
+    if (files.runs() != null) {
+      expectBytes(directory.resolve(files.runs().name()), files.runs().bytes());
+    }
     basePages = FileChannel.open(base.file(), StandardOpenOption.READ);
     try {
       hotPages = hot == null ? null : FileChannel.open(hot.file(), StandardOpenOption.READ);
@@ -195,6 +200,25 @@ public final class Image implements AutoCloseable {
     return Optional.ofNullable(profile);
   }
 
+  /**
+   * The runs that the profile was merged of; none if it was found in another way. They are read
+   * now, since no restore needs them.
+   *
+   * @throws NoSuchFileException if another profile was attached since this image was opened
+   */
+  public RunHistory runs() throws IOException {
+    ImageFiles.Blob blob = files.runs();
+    if (blob == null) {
+      return RunHistory.NONE;
+    }
+    byte[] content = read(blob);
+    try {
+      return RunHistoryFile.decode(content, memory().pages());
+    } catch (DataFormatException damaged) {
+      throw corrupt(directory.resolve(blob.name()), damaged);
+    }
+  }
+
   /** Reads single pages, for one thread; to be used while this image is open. */
   public PageReader newPageReader() {
     return new PageReader(base, basePages);
@@ -226,7 +250,12 @@ public final class Image implements AutoCloseable {
    *     is then as before
    */
   public static void attach(Path directory, Profile profile) throws IOException {
-    ProfileAttachment.attach(directory, profile);
+    attach(directory, profile, RunHistory.NONE);
+  }
+
+  /** The same, and keeps the runs that the profile was merged of: see {@link #runs}. */
+  public static void attach(Path directory, Profile profile, RunHistory runs) throws IOException {
+    ProfileAttachment.attach(directory, profile, runs);
   }
 
   ImageFiles files() {

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param generation how often a profile has been attached; part of the names of its files
  * @param hot the second copy of the working set, once there is a profile
+ * @param runs the runs that the profile was merged of, if they are kept
  */
 record ImageFiles(
     Manifest manifest,
@@ -17,7 +18,8 @@ record ImageFiles(
     Blob deviceState,
     Store base,
     @Nullable Store hot,
-    @Nullable Blob profile) {
+    @Nullable Blob profile,
+    @Nullable Blob runs) {
   static final String MANIFEST = "manifest.json";
   static final String DEVICE_STATE = "device.state";
   static final String BASE_PAGES = "base.pages";
@@ -56,6 +58,10 @@ record ImageFiles(
 
   static String profile(int generation) {
     return "profile." + generation;
+  }
+
+  static String runs(int generation) {
+    return "runs." + generation;
   }
 
   /**

@@ -47,7 +47,8 @@ public record ImageSummary(
    * @param horizonNs how long the guest was observed, in its own time
    * @param lastTouchNs when the last of the pages was first touched
    * @param source what recorded it
+   * @param runs how many runs are kept with it, to merge it anew
    */
   public record WorkingSet(
-      int pages, int zeroPages, long horizonNs, long lastTouchNs, String source) {}
+      int pages, int zeroPages, long horizonNs, long lastTouchNs, String source, int runs) {}
 }

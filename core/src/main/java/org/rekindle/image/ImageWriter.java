@@ -178,7 +178,7 @@ public final class ImageWriter implements AutoCloseable {
             deviceState == null ? new byte[0] : deviceState);
     Durable.write(
         directory.path().resolve(ImageFiles.MANIFEST),
-        ManifestFile.encode(new ImageFiles(manifest, 0, device, base, null, null)));
+        ManifestFile.encode(new ImageFiles(manifest, 0, device, base, null, null, null)));
     long bytes = directory.fileBytes();
     directory.commit();
     return bytes;

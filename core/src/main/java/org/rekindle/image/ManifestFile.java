@@ -32,7 +32,8 @@ import org.rekindle.json.Json;
  *   "base" : { "pageFile", "pageFileBytes", "index" : { "file", "bytes", "crc32c" },
  *              "codec", "blockPages", "blocks", "slots", "pages" },
  *   "hot" : null, or as "base",
- *   "profile" : null, or as "deviceState"
+ *   "profile" : null, or as "deviceState",
+ *   "runs" : null, or as "deviceState"
  * }
  * </pre>
  *
@@ -79,6 +80,7 @@ final class ManifestFile {
     json.put("base", store(image.base()));
     json.put("hot", image.hot() == null ? null : store(image.hot()));
     json.put("profile", image.profile() == null ? null : blob(image.profile()));
+    json.put("runs", image.runs() == null ? null : blob(image.runs()));
     byte[] text = (Json.pretty(json) + "\n").getBytes(StandardCharsets.UTF_8);
     int at = crcAt(text);
     byte[] digits = hex(crcWithout(text, at)).getBytes(StandardCharsets.US_ASCII);
@@ -150,7 +152,8 @@ final class ManifestFile {
           blob(json.object("deviceState")),
           store(json.object("base")),
           json.has("hot") ? store(json.object("hot")) : null,
-          json.has("profile") ? blob(json.object("profile")) : null);
+          json.has("profile") ? blob(json.object("profile")) : null,
+          json.has("runs") ? blob(json.object("runs")) : null);
     } catch (IllegalArgumentException | DateTimeException | ArithmeticException refused) {
       DataFormatException e = new DataFormatException(refused.getMessage());
       e.initCause(refused);

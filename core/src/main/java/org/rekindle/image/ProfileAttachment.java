@@ -14,6 +14,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.workingset.Profile;
 import org.rekindle.workingset.ProfileFile;
+import org.rekindle.workingset.RunHistory;
+import org.rekindle.workingset.RunHistoryFile;
 
 /** Gives an image a profile and the hot store that belongs to it. */
 final class ProfileAttachment {
@@ -32,11 +34,11 @@ final class ProfileAttachment {
   static final String NEW_MANIFEST = "manifest.json.new";
 
   private static final Pattern GENERATION_FILE =
-      Pattern.compile("hot\\.\\d+\\.(pages|index)|profile\\.\\d+|manifest\\.json\\.new");
+      Pattern.compile("hot\\.\\d+\\.(pages|index)|(profile|runs)\\.\\d+|manifest\\.json\\.new");
 
   private ProfileAttachment() {}
 
-  static void attach(Path directory, Profile profile) throws IOException {
+  static void attach(Path directory, Profile profile, RunHistory runs) throws IOException {
     Path lockFile = directory.resolve(LOCK);
     try (FileChannel channel =
             FileChannel.open(lockFile, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
@@ -46,7 +48,7 @@ final class ProfileAttachment {
             "a profile is just being attached to " + directory + "; try again when that is done");
       }
       try (Image image = Image.open(directory)) {
-        attach(image, profile);
+        attach(image, profile, runs);
       }
     }
   }
@@ -59,7 +61,7 @@ final class ProfileAttachment {
     }
   }
 
-  private static void attach(Image image, Profile profile) throws IOException {
+  private static void attach(Image image, Profile profile, RunHistory runs) throws IOException {
     Path directory = image.directory();
     int[] pages = profile.pages();
     checkPages(pages, image.memory().pages());
@@ -87,7 +89,11 @@ final class ProfileAttachment {
                   ImageFiles.hotIndex(generation),
                   ImageWriter.Options.HOT),
               ImageFiles.write(
-                  directory, ImageFiles.profile(generation), ProfileFile.encode(profile)));
+                  directory, ImageFiles.profile(generation), ProfileFile.encode(profile)),
+              runs.runs().isEmpty()
+                  ? null
+                  : ImageFiles.write(
+                      directory, ImageFiles.runs(generation), RunHistoryFile.encode(runs)));
       Path next = directory.resolve(NEW_MANIFEST);
       Durable.write(next, ManifestFile.encode(after));
       Durable.syncDirectory(directory);
@@ -121,7 +127,8 @@ final class ProfileAttachment {
         Set.of(
             ImageFiles.hotPages(generation),
             ImageFiles.hotIndex(generation),
-            ImageFiles.profile(generation));
+            ImageFiles.profile(generation),
+            ImageFiles.runs(generation));
     try (Stream<Path> files = Files.list(directory)) {
       for (Path file : files.toList()) {
         String name = String.valueOf(file.getFileName());

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.channels.FileChannel;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
@@ -35,6 +36,7 @@ final class Verification {
   }
 
   ImageSummary run() throws IOException {
+    int runs = image.runs().runs().size(); // their file is read and checked
     FileStore base = image.baseStore();
     FileStore hot = image.hotStore();
     FileChannel hotPages = image.hotPages();
@@ -74,7 +76,7 @@ final class Verification {
         fileBytes(image.files()),
         baseSummary,
         hotSummary,
-        image.profile().map(this::workingSet));
+        image.profile().map(profile -> workingSet(profile, runs)));
   }
 
   private interface PageSink {
@@ -134,7 +136,7 @@ final class Verification {
     return used;
   }
 
-  private ImageSummary.WorkingSet workingSet(Profile profile) {
+  private ImageSummary.WorkingSet workingSet(Profile profile, int runs) {
     int zeroPages = 0;
     for (int rank = 0; rank < profile.size(); rank++) {
       if (image.baseStore().blockOf(profile.page(rank)) < 0) {
@@ -146,7 +148,8 @@ final class Verification {
         zeroPages,
         profile.horizonNs(),
         profile.size() == 0 ? 0 : profile.touchNs(profile.size() - 1),
-        profile.source());
+        profile.source(),
+        runs);
   }
 
   private static long fileBytes(ImageFiles files) {
@@ -156,7 +159,9 @@ final class Verification {
     if (hot != null) {
       bytes += hot.pageFileBytes() + hot.index().bytes();
     }
-    ImageFiles.Blob profile = files.profile();
-    return profile == null ? bytes : bytes + profile.bytes();
+    for (ImageFiles.Blob blob : Arrays.asList(files.profile(), files.runs())) {
+      bytes += blob == null ? 0 : blob.bytes();
+    }
+    return bytes;
   }
 }

@@ -87,6 +87,22 @@ public final class Profile {
         source);
   }
 
+  /** What of this profile was touched within so much of the guest's own time. */
+  public Profile within(long windowNs) {
+    int kept = 0;
+    while (kept < pages.length && touchNs[kept] < windowNs) {
+      kept++;
+    }
+    Profile early = first(kept);
+    return new Profile(
+        early.pages, early.touchNs, early.access, Math.min(horizonNs, windowNs), source);
+  }
+
+  /** The same profile under the name of another source. */
+  public Profile from(String newSource) {
+    return new Profile(pages, touchNs, access, horizonNs, newSource);
+  }
+
   /**
    * This profile and what a later run has seen: every page of both, each at the earlier of its
    * touches. Misses of a restore that prefetched by this profile complete it.

@@ -45,17 +45,27 @@ public final class ProfileFile {
    *     than 2^27 pages
    */
   public static byte[] encode(Profile profile) {
+    ByteBuffer body = ByteBuffer.allocate(bodyBytes(profile)).order(ByteOrder.LITTLE_ENDIAN);
+    put(profile, body);
+    return Envelope.seal(MAGIC, VERSION, body.array());
+  }
+
+  /** Bytes of a profile's body; throws as {@link #encode} does. */
+  static int bodyBytes(Profile profile) {
     byte[] source = profile.source().getBytes(StandardCharsets.UTF_8);
     if (source.length > MAX_SOURCE_BYTES) {
       throw new IllegalArgumentException("source of a profile is too long: " + profile.source());
     }
-    int pages = profile.size();
-    if (pages > MAX_PAGES) {
-      throw new IllegalArgumentException("a profile has at most 2^27 pages: " + pages);
+    if (profile.size() > MAX_PAGES) {
+      throw new IllegalArgumentException("a profile has at most 2^27 pages: " + profile.size());
     }
-    ByteBuffer body =
-        ByteBuffer.allocate(HEADER_BYTES + source.length + pages * BYTES_PER_PAGE)
-            .order(ByteOrder.LITTLE_ENDIAN);
+    return HEADER_BYTES + source.length + profile.size() * BYTES_PER_PAGE;
+  }
+
+  /** Appends a profile's body. */
+  static void put(Profile profile, ByteBuffer body) {
+    byte[] source = profile.source().getBytes(StandardCharsets.UTF_8);
+    int pages = profile.size();
     body.putInt(pages).putLong(profile.horizonNs()).putShort((short) source.length).put(source);
     for (int i = 0; i < pages; i++) {
       body.putInt(profile.page(i));
@@ -66,7 +76,6 @@ public final class ProfileFile {
     for (int i = 0; i < pages; i++) {
       body.put(code(profile.access(i)));
     }
-    return Envelope.seal(MAGIC, VERSION, body.array());
   }
 
   /**
@@ -77,9 +86,23 @@ public final class ProfileFile {
    *     one page twice
    */
   public static Profile decode(byte[] file, int guestPages) throws DataFormatException {
-    long maxBody =
-        HEADER_BYTES + MAX_SOURCE_BYTES + (long) Math.min(guestPages, MAX_PAGES) * BYTES_PER_PAGE;
-    ByteBuffer body = Envelope.open(file, MAGIC, VERSION, maxBody);
+    ByteBuffer body = Envelope.open(file, MAGIC, VERSION, maxBodyBytes(guestPages));
+    Profile profile = take(body, guestPages);
+    if (body.hasRemaining()) {
+      throw new DataFormatException(body.remaining() + " bytes behind the last page");
+    }
+    return profile;
+  }
+
+  /** The longest body that a profile of such a guest has. */
+  static long maxBodyBytes(int guestPages) {
+    return HEADER_BYTES
+        + MAX_SOURCE_BYTES
+        + (long) Math.min(guestPages, MAX_PAGES) * BYTES_PER_PAGE;
+  }
+
+  /** Takes the next body of a profile out of a buffer. */
+  static Profile take(ByteBuffer body, int guestPages) throws DataFormatException {
     if (body.remaining() < HEADER_BYTES) {
       throw new DataFormatException("body of " + body.remaining() + " bytes has no header");
     }
@@ -88,9 +111,9 @@ public final class ProfileFile {
     int sourceBytes = Short.toUnsignedInt(body.getShort());
     if (pages < 0
         || sourceBytes > MAX_SOURCE_BYTES
-        || body.remaining() != sourceBytes + (long) pages * BYTES_PER_PAGE) {
+        || body.remaining() < sourceBytes + (long) pages * BYTES_PER_PAGE) {
       throw new DataFormatException(
-          "%d pages and a source of %d bytes do not fill the body of %d bytes"
+          "%d pages and a source of %d bytes do not fit in the body of %d bytes"
               .formatted(pages, sourceBytes, body.limit()));
     }
     byte[] source = new byte[sourceBytes];

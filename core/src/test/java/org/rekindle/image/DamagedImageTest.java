@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.RunHistory;
 
 /** Images whose files were damaged on disk. */
 class DamagedImageTest {
@@ -37,11 +38,11 @@ class DamagedImageTest {
   void save() throws IOException {
     directory = temp.resolve("image");
     guest.save(directory, new ImageWriter.Options(Codec.ZSTD, 4));
-    Image.attach(directory, profile);
+    Image.attach(directory, profile, new RunHistory(List.of(profile)));
   }
 
   private static final List<String> METADATA =
-      List.of("manifest.json", "base.index", "hot.1.index", "profile.1", "device.state");
+      List.of("manifest.json", "base.index", "hot.1.index", "profile.1", "runs.1", "device.state");
 
   @Test
   void damagedMetadataIsNamedAtOpen() throws IOException {
@@ -77,6 +78,7 @@ class DamagedImageTest {
       assertThat(image.manifest()).isEqualTo(guest.manifest());
       assertThat(image.deviceState()).isEqualTo(guest.deviceState);
       assertThat(image.profile().orElseThrow().pages()).isEqualTo(profile.pages());
+      assertThat(image.runs().runs().getFirst().pages()).isEqualTo(profile.pages());
     }
   }
 
@@ -169,7 +171,7 @@ class DamagedImageTest {
       Files.write(
           directory.resolve("manifest.json"),
           ManifestFile.encode(
-              new ImageFiles(large, 0, files.deviceState(), files.base(), null, null)));
+              new ImageFiles(large, 0, files.deviceState(), files.base(), null, null, null)));
     }
     assertThatThrownBy(() -> Image.open(directory))
         .isInstanceOf(IOException.class)
@@ -197,7 +199,8 @@ class DamagedImageTest {
               files.deviceState(),
               files.base(),
               otherImage.files().hot(),
-              files.profile());
+              files.profile(),
+              files.runs());
     }
     for (String name : List.of("hot.1.pages", "hot.1.index")) {
       Files.copy(

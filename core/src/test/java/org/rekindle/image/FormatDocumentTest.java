@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.zip.DataFormatException;
 import org.junit.jupiter.api.Test;
@@ -16,6 +17,8 @@ import org.rekindle.json.Json;
 import org.rekindle.workingset.Access;
 import org.rekindle.workingset.Profile;
 import org.rekindle.workingset.ProfileFile;
+import org.rekindle.workingset.RunHistory;
+import org.rekindle.workingset.RunHistoryFile;
 
 /** docs/formats/image.md names all that an image has, and the bytes are where it says. */
 class FormatDocumentTest {
@@ -30,7 +33,7 @@ class FormatDocumentTest {
     RandomGuest guest = new RandomGuest(41, 30);
     Path directory = temp.resolve("image");
     guest.save(directory, ImageWriter.Options.DEFAULT);
-    Image.attach(directory, guest.profile());
+    Image.attach(directory, guest.profile(), new RunHistory(List.of(guest.profile())));
     Map<String, ?> manifest =
         Json.parseObject(Files.readString(directory.resolve("manifest.json")));
     requireNamed(manifest, "guest");
@@ -96,6 +99,14 @@ class FormatDocumentTest {
                 + " 07000000 02000000" // pages
                 + " 0100000000000000 0101000000000000" // steps of time
                 + " 01 02"); // kinds
+  }
+
+  @Test
+  void theBytesOfAHistoryAreWhereThePageSays() throws DataFormatException {
+    Profile run = new Profile(new int[] {7}, new long[] {1}, new Access[] {Access.READ}, 2, "");
+    byte[] file = RunHistoryFile.encode(new RunHistory(List.of(run, run)));
+    String body = "01000000 0200000000000000 0000 07000000 0100000000000000 01";
+    assertThat(hex(file, "RKDLRUNS")).isEqualToIgnoringWhitespace("02000000" + body + body);
   }
 
   private static String hex(byte[] file, String magic) throws DataFormatException {

@@ -26,11 +26,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.rekindle.image.FaultyFiles.Fault;
 import org.rekindle.workingset.Access;
 import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.RunHistory;
 
 /** Saving and attaching that fail at each of their steps in turn. */
 class InterruptedSaveTest {
   private static final ImageWriter.Options OPTIONS = new ImageWriter.Options(Codec.LZ4, 4);
   private static final int ENOUGH_STEPS = 200;
+  private static final RunHistory RUNS =
+      new RunHistory(List.of(new Profile(new int[0], new long[0], new Access[0], 1, "test")));
 
   @TempDir Path temp;
 
@@ -73,7 +76,7 @@ class InterruptedSaveTest {
     Path directory = temp.resolve("image");
     guest.save(directory, OPTIONS);
     Profile old = guest.profile().first(10);
-    Image.attach(directory, old);
+    Image.attach(directory, old, RUNS);
     Profile next = guest.profile().first(11);
     boolean sawOld = false;
     boolean sawNew = false;
@@ -81,7 +84,7 @@ class InterruptedSaveTest {
       assertThat(step).isLessThan(ENOUGH_STEPS);
       FaultyFiles files = new FaultyFiles(temp, fault, step);
       try {
-        Image.attach(files.path(directory), next);
+        Image.attach(files.path(directory), next, RUNS);
         if (!files.failed()) {
           break;
         }
@@ -97,16 +100,16 @@ class InterruptedSaveTest {
         } else {
           assertThat(found).isEqualTo(next.pages());
           sawNew = true;
-          Image.attach(directory, old);
+          Image.attach(directory, old, RUNS);
         }
       }
       if (fault == Fault.DISK_FULL) {
-        assertThat(ImageRoundTripTest.names(directory)).hasSize(8); // and nothing half done
+        assertThat(ImageRoundTripTest.names(directory)).hasSize(9); // and nothing half done
       }
     }
     assertThat(sawOld).isTrue();
     assertThat(sawNew).isTrue();
-    assertThat(ImageRoundTripTest.names(directory)).hasSize(8);
+    assertThat(ImageRoundTripTest.names(directory)).hasSize(9);
     try (Image image = requireWhole(directory, guest)) {
       assertThat(image.profile().orElseThrow().pages()).isEqualTo(next.pages());
     }

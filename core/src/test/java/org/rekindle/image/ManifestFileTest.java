@@ -27,7 +27,8 @@ class ManifestFileTest {
           new ImageFiles.Blob("device.state", 12345, 0xdeadbeef),
           store("base.pages", "base.index"),
           store("hot.3.pages", "hot.3.index"),
-          new ImageFiles.Blob("profile.3", 99, 0x0000000f));
+          new ImageFiles.Blob("profile.3", 99, 0x0000000f),
+          new ImageFiles.Blob("runs.3", 99, 0x7000000f));
 
   private static ImageFiles.Store store(String pages, String index) {
     return new ImageFiles.Store(
@@ -60,7 +61,7 @@ class ManifestFileTest {
   void whatIsWrittenComesBack() throws DataFormatException {
     assertThat(ManifestFile.decode(text())).isEqualTo(FILES);
     ImageFiles cold =
-        new ImageFiles(FILES.manifest(), 0, FILES.deviceState(), FILES.base(), null, null);
+        new ImageFiles(FILES.manifest(), 0, FILES.deviceState(), FILES.base(), null, null, null);
     assertThat(ManifestFile.decode(ManifestFile.encode(cold))).isEqualTo(cold);
   }
 

@@ -31,6 +31,15 @@ class ProfileTest {
   }
 
   @Test
+  void aWindowLeavesWhatWasTouchedBeforeItsEnd() {
+    Profile all = profile(new int[] {7, 3, 9}, new long[] {10, 20, 30}, Access.UNKNOWN);
+    assertThat(all.within(20).pages()).containsExactly(7);
+    assertThat(all.within(20).horizonNs()).isEqualTo(20);
+    assertThat(all.within(5000).pages()).containsExactly(7, 3, 9);
+    assertThat(all.within(5000).horizonNs()).isEqualTo(1000);
+  }
+
+  @Test
   void touchesInDisorderAreRefused() {
     assertThatThrownBy(() -> profile(new int[] {1, 2}, new long[] {5, 4}, Access.READ))
         .hasMessageContaining("earlier");
