@@ -132,19 +132,30 @@ final class FaultTable {
 
   /** Everything placed has been flushed: logs those faults and forgets them. */
   void served(long nowNs, FaultLog log) {
+    served(nowNs, log, true);
+  }
+
+  /** The same for those whose pages were placed as demanded; others may be left behind. */
+  void demandedServed(long nowNs, FaultLog log) {
+    served(nowNs, log, false);
+  }
+
+  private void served(long nowNs, FaultLog log, boolean lateOnes) {
     if (placed == 0) {
       return;
     }
     int kept = 0;
+    int left = 0;
     for (int i = 0; i < size; i++) {
-      if (state[i] == PLACED) {
+      if (state[i] == PLACED && (lateOnes || cause[i] != Cause.LATE)) {
         log.add(page[i], pages[i], arrivalNs[i], nowNs, cause[i], vcpu[i], write[i]);
       } else {
+        left += state[i] == PLACED ? 1 : 0;
         move(i, kept++);
       }
     }
     size = kept;
-    placed = 0;
+    placed = left;
   }
 
   private void move(int from, int to) {

@@ -83,6 +83,14 @@ public interface Guest extends AutoCloseable {
    */
   boolean flush() throws IOException;
 
+  /**
+   * Whether the pages that were placed as demanded have been handed over, after a {@link #flush}
+   * that left others behind: then nobody waits for these any more.
+   */
+  default boolean demandedAreOut() {
+    return false;
+  }
+
   /** Says that every page has been placed; the VMM may now drop its fault handling. */
   void finish() throws IOException;
 

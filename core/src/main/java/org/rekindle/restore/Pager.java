@@ -143,6 +143,8 @@ final class Pager implements FaultSink {
     long flushNs = nanoClock.getAsLong();
     if (guest.flush()) {
       faults.served(flushNs, log);
+    } else if (guest.demandedAreOut()) {
+      faults.demandedServed(flushNs, log);
     }
   }
 

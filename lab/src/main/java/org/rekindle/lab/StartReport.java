@@ -18,11 +18,18 @@ final class StartReport {
   private static final String QEMU_ALONE = "stock QEMU alone";
   private static final String FIRST = "first instruction";
 
+  private static final List<String> STARTS =
+      List.of("JVM", "understood", "begun", "image opened", "vmm answers", "vmm prepared", FIRST);
+
+  private static final List<String> PAUSES =
+      List.of("looks", "medianGapUs", "p99GapUs", "gapsOver1Ms", "collections", "longestGapUs");
+
   /** By variant, then by milestone or group of faults: a figure for each round. */
   private final Map<String, Map<String, List<Double>>> startMs = new LinkedHashMap<>();
 
   private final Map<String, Map<String, List<Double>>> medianUs = new LinkedHashMap<>();
   private final Map<String, Map<String, List<Double>>> p99Us = new LinkedHashMap<>();
+  private final Map<String, Map<String, List<Double>>> pauses = new LinkedHashMap<>();
   private boolean keep;
 
   /** Whether what comes from now on counts. */
@@ -47,6 +54,8 @@ final class StartReport {
     Members.object(json, "milestonesMs")
         .forEach((name, ms) -> note(startMs, variant.name(), name, jvmMs + number(ms)));
     note(startMs, variant.name(), FIRST, jvmMs + number(json.get("firstInstructionMs")));
+    Members.object(json, "pauses")
+        .forEach((name, figure) -> note(pauses, variant.name(), name, number(figure)));
   }
 
   /** A clone that was watched. */
@@ -79,6 +88,7 @@ final class StartReport {
   Map<String, Object> raw() {
     Map<String, Object> raw = new LinkedHashMap<>();
     raw.put("startMs", startMs);
+    raw.put("pauses", pauses);
     raw.put("serviceMedianUs", medianUs);
     raw.put("serviceP99Us", p99Us);
     return raw;
@@ -101,6 +111,12 @@ final class StartReport {
     - *first instruction*: device state sent and loaded, by QEMU's own clock
 
     %s
+    ## Pauses
+
+    In the same restores: how long the pager did not look at the guest's faults while it had work (whatever
+    kept it from that, the scheduler of a busy machine too), and the collections of its JVM.
+
+    %s
     ## How fast the first faults are served
 
     The same guest as a clone whose pages come on demand only (`rekindle record`), from a JVM that
@@ -117,23 +133,22 @@ final class StartReport {
             Runtime.version().feature(),
             LocalDate.now(ZoneOffset.UTC),
             ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage(),
-            starts(),
+            table(startMs, STARTS),
+            table(pauses, PAUSES),
             services());
   }
 
-  private String starts() {
-    List<String> columns =
-        List.of("JVM", "understood", "begun", "image opened", "vmm answers", "vmm prepared", FIRST);
+  private static String table(
+      Map<String, Map<String, List<Double>>> figuresByRow, List<String> columns) {
     StringBuilder table = new StringBuilder("| |");
     columns.forEach(column -> table.append(' ').append(column).append(" |"));
     table.append("\n| --- |").append(" --- |".repeat(columns.size())).append('\n');
-    startMs.forEach((variant, figures) -> {
-      table.append("| ").append(variant).append(" |");
+    figuresByRow.forEach((row, figures) -> {
+      table.append("| ").append(row).append(" |");
       for (String column : columns) {
         List<Double> all = figures.getOrDefault(column, List.of());
-        table
-            .append(' ')
-            .append(all.isEmpty() ? "" : column.equals(FIRST) ? spread(all) : median(all));
+        boolean last = column.equals(columns.getLast());
+        table.append(' ').append(all.isEmpty() ? "" : last ? spread(all) : median(all));
         table.append(" |");
       }
       table.append('\n');

@@ -62,6 +62,11 @@ class ForwardingGuest implements Guest {
   }
 
   @Override
+  public boolean demandedAreOut() {
+    return guest.demandedAreOut();
+  }
+
+  @Override
   public void finish() throws IOException {
     guest.finish();
   }

@@ -43,6 +43,11 @@ final class Outbox {
     return opening.pendingBytes() == 0 && urgent.pendingBytes() == 0 && bulk.pendingBytes() == 0;
   }
 
+  /** Whether nothing waits but what may be overtaken. */
+  boolean isUrgentEmpty() {
+    return opening.pendingBytes() == 0 && urgent.pendingBytes() == 0;
+  }
+
   /** Whether the peer has closed the connection: what waits will never be sent. */
   boolean isClosed() {
     return closed;

@@ -34,6 +34,9 @@ import org.rekindle.restore.Guest;
  * - What was not sent before LISTEN is discarded: a transparent huge page may have filled it.
  * - After LISTEN each page is sent exactly once; the destination does ask twice. So there is a
  *   bitmap of sent pages, and place() counts those as settled.
+ * - Pages that the guest waits for may go over a connection of their own (the preempt channel), past
+ *   everything that is on its way. It carries records alone, from LISTEN on; at END QEMU waits until it
+ *   has all that it has asked for, and hangs up.
  * - Loading the devices touches guest memory, so faults come before the package has been taken in.
  *   So nothing here waits: the opening is queued, and pages are served behind it.
  *
@@ -97,11 +100,17 @@ public final class PostcopyGuest implements Guest {
   private final byte[][] names;
   private final byte[] deviceState;
   private final UnixSocket socket;
+  private final @Nullable UnixSocket preempt;
   private final int sendBufferBytes;
   private final Poller poller;
   private final int polled;
   private final Arena arena = Arena.ofShared();
   private final Outbox outbox;
+
+  /** What goes over the preempt channel; null without one. */
+  private final @Nullable Outbox preempting;
+
+  private final int polledPreempt;
   private final PageWriter precopy;
   private final PageWriter demanded;
   private final PageWriter others;
@@ -127,18 +136,32 @@ public final class PostcopyGuest implements Guest {
    * Opens the conversation; nothing is sent before {@link #flush}.
    *
    * @param socket connected to where QEMU listens; closed with this guest
+   * @param preempt a second connection, made after the first, if QEMU has its capability
+   *     postcopy-preempt on; else null. Closed with this guest
    * @param memory the RAM blocks, as they were saved
    * @param machine what else was saved of it
    * @param deviceState the sections of all devices, as they were saved
    */
   public PostcopyGuest(
+      UnixSocket socket,
+      @Nullable UnixSocket preempt,
+      MemoryMap memory,
+      SavedMachine machine,
+      byte[] deviceState)
+      throws IOException {
+    this(socket, preempt, memory, machine, deviceState, SEND_BUFFER_BYTES);
+  }
+
+  /** Opens it over one connection. */
+  public PostcopyGuest(
       UnixSocket socket, MemoryMap memory, SavedMachine machine, byte[] deviceState)
       throws IOException {
-    this(socket, memory, machine, deviceState, SEND_BUFFER_BYTES);
+    this(socket, null, memory, machine, deviceState, SEND_BUFFER_BYTES);
   }
 
   PostcopyGuest(
       UnixSocket socket,
+      @Nullable UnixSocket preempt,
       MemoryMap memory,
       SavedMachine machine,
       byte[] deviceState,
@@ -146,15 +169,21 @@ public final class PostcopyGuest implements Guest {
       throws IOException {
     requireSmallPages(memory);
     this.socket = socket;
+    this.preempt = preempt;
     this.sendBufferBytes = sendBufferBytes;
     this.memory = memory;
     this.deviceState = deviceState;
     this.names = PageWriter.encode(memory.regions());
-    this.poller = new Poller(1);
+    this.poller = new Poller(2);
     this.polled = poller.add(socket.fd());
+    this.polledPreempt = preempt == null ? -1 : poller.add(preempt.fd());
     this.outbox = new Outbox(socket, arena, QUEUE_BYTES, QUEUE_BYTES, QUEUE_BYTES);
     this.precopy = new PageWriter(outbox.opening(), names, true);
-    this.demanded = new PageWriter(outbox.urgent(), names, true);
+    this.preempting = preempt == null ? null : new Outbox(preempt, arena, 0, QUEUE_BYTES, 0);
+    this.demanded =
+        preempting == null
+            ? new PageWriter(outbox.urgent(), names, true)
+            : new PageWriter(preempting.urgent(), names, false);
     this.others = new PageWriter(outbox.bulk(), names, true);
     this.returnPath = new ReturnPath(memory, arena);
     this.sent = new PageBits(memory.pages());
@@ -258,7 +287,9 @@ public final class PostcopyGuest implements Guest {
     socket.sendBufferBytes(sendBufferBytes);
     started = true;
     if (heldPage >= 0) {
-      place(heldPage, heldIsZero ? null : heldData, 0, true);
+      // Not as one that is waited for: at the end QEMU takes from the preempt channel only what it
+      // has asked for.
+      place(heldPage, heldIsZero ? null : heldData, 0, false);
     }
   }
 
@@ -345,9 +376,13 @@ public final class PostcopyGuest implements Guest {
     }
   }
 
+  private boolean isEmpty() {
+    return outbox.isEmpty() && (preempting == null || preempting.isEmpty());
+  }
+
   @Override
   public boolean ready() {
-    return outbox.isEmpty() && batchesSent - batchesTaken < WINDOW_BATCHES;
+    return isEmpty() && batchesSent - batchesTaken < WINDOW_BATCHES;
   }
 
   @Override
@@ -411,7 +446,13 @@ public final class PostcopyGuest implements Guest {
     demanded.close();
     others.close();
     endBatch();
-    return outbox.flush() || outbox.isClosed();
+    boolean first = preempting == null || preempting.flush() || preempting.isClosed();
+    return (outbox.flush() || outbox.isClosed()) && first;
+  }
+
+  @Override
+  public boolean demandedAreOut() {
+    return preempting == null ? outbox.isUrgentEmpty() : preempting.isEmpty();
   }
 
   @Override
@@ -443,6 +484,9 @@ public final class PostcopyGuest implements Guest {
   @Override
   public void await(long timeoutNs) throws IOException {
     poller.interest(polled, true, !outbox.isEmpty());
+    if (preempting != null) {
+      poller.interest(polledPreempt, false, !preempting.isEmpty());
+    }
     // No spinning before: 20 to 100 µs of it changed nothing measurable per fault with QEMU 7.2
     // under TCG on two busy cores, and takes a core from the guest.
     poller.poll(timeoutNs);
@@ -469,6 +513,9 @@ public final class PostcopyGuest implements Guest {
       closed = true;
       poller.close();
       socket.close();
+      if (preempt != null) {
+        preempt.close();
+      }
       arena.close();
     }
   }

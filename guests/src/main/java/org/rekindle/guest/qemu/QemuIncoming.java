@@ -16,6 +16,7 @@ import org.rekindle.image.MemoryMap;
 import org.rekindle.image.Region;
 import org.rekindle.linux.UnixSocket;
 import org.rekindle.restore.Outcome;
+import org.rekindle.scope.Scope;
 
 /**
  * A QEMU that was started with {@code -incoming defer}, our own or one that the user has started:
@@ -24,6 +25,9 @@ import org.rekindle.restore.Outcome;
 public final class QemuIncoming implements AutoCloseable {
   /** The first version that this was tried with; older ones have other return path rules. */
   private static final int[] OLDEST = {7, 2};
+
+  /** The first version whose preempt channel was tried; it exists since 7.1. */
+  private static final int[] OLDEST_PREEMPT = {10, 0};
 
   /** How long QEMU's main loop may take to act on RUN: it has nothing else left to do. */
   private static final long SETTLE_NS = 10_000_000_000L;
@@ -44,11 +48,13 @@ public final class QemuIncoming implements AutoCloseable {
   private final Qmp qmp;
   private final Path socketPath;
   private final PostcopyGuest guest;
+  private final boolean preempt;
   private final Qmp.Subscription resumes;
   private boolean closed;
 
-  private QemuIncoming(Qmp qmp, Path socketPath, PostcopyGuest guest) {
+  private QemuIncoming(Qmp qmp, Path socketPath, PostcopyGuest guest, boolean preempt) {
     this.qmp = qmp;
+    this.preempt = preempt;
     this.socketPath = socketPath;
     this.guest = guest;
     this.resumes =
@@ -74,16 +80,25 @@ public final class QemuIncoming implements AutoCloseable {
     requireSameMachine(qmp, memory, machine);
     enable(qmp, "postcopy-ram", true);
     enable(qmp, "postcopy-blocktime", false);
+    boolean preempt =
+        qmp.version().isAtLeast(OLDEST_PREEMPT[0], OLDEST_PREEMPT[1])
+            && enable(qmp, "postcopy-preempt", false);
     Path socketPath = directory.resolve("migration");
     Files.deleteIfExists(socketPath);
     qmp.execute("migrate-incoming", Map.of("uri", "unix:" + socketPath));
-    UnixSocket socket = UnixSocket.connect(socketPath);
+    Scope sockets = new Scope();
     try {
+      UnixSocket socket = sockets.add(UnixSocket.connect(socketPath));
+      UnixSocket demanded = preempt ? sockets.add(UnixSocket.connect(socketPath)) : null;
       return new QemuIncoming(
-          qmp, socketPath, new PostcopyGuest(socket, memory, machine, deviceState));
+          qmp,
+          socketPath,
+          new PostcopyGuest(socket, demanded, memory, machine, deviceState),
+          preempt);
     } catch (IOException | RuntimeException failed) {
-      socket.close();
-      throw failed;
+      try (sockets) {
+        throw failed;
+      }
     }
   }
 
@@ -170,15 +185,16 @@ public final class QemuIncoming implements AutoCloseable {
   }
 
   /** Capabilities are set before migrate-incoming: QEMU looks at them when it starts to listen. */
-  private static void enable(Qmp qmp, String capability, boolean required) throws IOException {
+  private static boolean enable(Qmp qmp, String capability, boolean required) throws IOException {
     boolean known =
         qmp.executeForList("query-migrate-capabilities", Map.of()).stream()
             .anyMatch(offered -> capability.equals(offered.get("capability")));
     if (!known && !required) {
-      return;
+      return false;
     }
     try {
-      set(qmp, capability, true);
+      set(qmp, true, List.of(capability));
+      return true;
     } catch (QmpException refused) {
       throw new IOException(
           ("QEMU cannot take pages while the guest runs: %s. It needs access to userfaultfd (root,"
@@ -189,10 +205,12 @@ public final class QemuIncoming implements AutoCloseable {
     }
   }
 
-  private static void set(Qmp qmp, String capability, boolean on) throws IOException {
+  private static void set(Qmp qmp, boolean on, List<String> capabilities) throws IOException {
     qmp.execute(
         "migrate-set-capabilities",
-        Map.of("capabilities", List.of(Map.of("capability", capability, "state", on))));
+        Map.of(
+            "capabilities",
+            capabilities.stream().map(each -> Map.of("capability", each, "state", on)).toList()));
   }
 
   public PostcopyGuest guest() {
@@ -249,7 +267,11 @@ public final class QemuIncoming implements AutoCloseable {
     Files.deleteIfExists(socketPath);
     if (guest.finished() && qmp.isOpen()) {
       // As it was: with postcopy on, the user could not save this machine to a file.
-      set(qmp, "postcopy-ram", false);
+      // Both at once: the one is refused without the other.
+      set(
+          qmp,
+          false,
+          preempt ? List.of("postcopy-preempt", "postcopy-ram") : List.of("postcopy-ram"));
     }
   }
 }

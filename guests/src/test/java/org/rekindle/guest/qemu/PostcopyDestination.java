@@ -15,6 +15,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -83,9 +85,26 @@ final class PostcopyDestination implements AutoCloseable {
   private boolean running;
   private boolean complete;
 
+  /** Reads the preempt channel from LISTEN on; null if the source is to have none. */
+  private final @Nullable Thread preempting;
+
+  private final BitSet requested = new BitSet();
+  final List<Integer> preempted = Collections.synchronizedList(new ArrayList<>());
+
   PostcopyDestination(Path directory, MemoryMap memory, int deviceBytes, Behaviour behaviour)
       throws IOException {
+    this(directory, memory, deviceBytes, behaviour, false);
+  }
+
+  /**
+   * @param preempt whether it takes a second connection, as QEMU does with postcopy-preempt on
+   */
+  PostcopyDestination(
+      Path directory, MemoryMap memory, int deviceBytes, Behaviour behaviour, boolean preempt)
+      throws IOException {
     this.memory = memory;
+    this.preempting =
+        preempt ? Thread.ofPlatform().daemon().name("preempt").unstarted(this::preempt) : null;
     this.behaviour = behaviour;
     this.path = directory.resolve("destination.sock");
     this.content = new byte[Math.toIntExact(memory.bytes())];
@@ -212,6 +231,46 @@ final class PostcopyDestination implements AutoCloseable {
       require(states[page] != PageState.MISSING, "page " + page + " neither sent nor discarded");
     }
     listening = true;
+    if (preempting != null) {
+      preempting.start();
+    }
+  }
+
+  /** Bare records, each with its region, each of a page that was asked for; no end is marked. */
+  private void preempt() {
+    try (SocketChannel accepted = server.accept()) {
+      DataInputStream in = new DataInputStream(Channels.newInputStream(accepted));
+      while (true) {
+        long word = in.readLong();
+        int flags = (int) word & StreamFormat.FLAGS_MASK;
+        int region = region(in.readNBytes(in.readUnsignedByte()));
+        int page = memory.page(region, (int) ((word - flags) / 4096));
+        byte[] data = data(in, flags);
+        synchronized (states) {
+          require(requested.get(page), "page " + page + " was asked for");
+          preempted.add(page);
+          take(page, data);
+        }
+      }
+    } catch (EOFException end) {
+      // Both ends may close it when all is in.
+    } catch (IOException | RuntimeException failed) {
+      ended.completeExceptionally(failed);
+    }
+  }
+
+  /** At the end QEMU waits for what it has asked for, and for nothing else of the channel. */
+  private void awaitRequested() throws IOException {
+    synchronized (states) {
+      while (preempting != null
+          && requested.stream().anyMatch(page -> states[page] == PageState.DISCARDED)) {
+        try {
+          states.wait();
+        } catch (InterruptedException interrupted) {
+          throw new IOException(interrupted);
+        }
+      }
+    }
   }
 
   private void discard(DataInputStream payload, int length) throws IOException {
@@ -261,6 +320,7 @@ final class PostcopyDestination implements AutoCloseable {
     }
     footer(in);
     if (type == StreamFormat.SECTION_END) {
+      awaitRequested();
       for (int page = 0; page < states.length; page++) {
         require(
             states[page] == PageState.LOADED || states[page] == PageState.PLACED,
@@ -281,12 +341,23 @@ final class PostcopyDestination implements AutoCloseable {
     long at = word - flags;
     require(at >= 0 && at < memory.region(lastRegion).bytes(), "page inside the region");
     int page = memory.page(lastRegion, (int) (at / 4096));
+    byte[] data = data(in, flags & ~StreamFormat.FLAG_CONTINUE);
+    synchronized (states) {
+      take(page, data);
+    }
+  }
+
+  private static byte[] data(DataInputStream in, int flags) throws IOException {
     byte[] data = new byte[4096];
-    switch (flags & ~StreamFormat.FLAG_CONTINUE) {
+    switch (flags) {
       case StreamFormat.FLAG_PAGE -> in.readFully(data);
       case StreamFormat.FLAG_ZERO -> require(in.readUnsignedByte() == 0, "zero page");
       default -> throw new Violation("flags " + Integer.toHexString(flags));
     }
+    return data;
+  }
+
+  private void take(int page, byte[] data) {
     require(
         states[page] == (listening ? PageState.DISCARDED : PageState.MISSING),
         "page %d is sent once, but it is %s".formatted(page, states[page]));
@@ -295,6 +366,7 @@ final class PostcopyDestination implements AutoCloseable {
     if (listening) {
       placedOrder.add(page);
     }
+    states.notifyAll();
   }
 
   private void footer(DataInputStream in) throws IOException {
@@ -315,6 +387,12 @@ final class PostcopyDestination implements AutoCloseable {
 
   /** Asks for the host page at a byte of a region, naming the region or as the one before. */
   void request(int region, long start, int bytes, boolean named) throws IOException {
+    if (start >= 0 && start + bytes <= memory.region(region).bytes()) {
+      synchronized (states) {
+        int first = memory.page(region, (int) (start / 4096));
+        requested.set(first, first + bytes / 4096);
+      }
+    }
     byte[] name = memory.region(region).name().getBytes(StandardCharsets.UTF_8);
     ByteBuffer payload = ByteBuffer.allocate(13 + name.length).putLong(start).putInt(bytes);
     if (named) {
@@ -360,6 +438,9 @@ final class PostcopyDestination implements AutoCloseable {
   @Override
   public void close() throws IOException {
     server.close();
+    if (preempting != null) {
+      preempting.interrupt();
+    }
     thread.interrupt(); // closes the channel, too
   }
 }

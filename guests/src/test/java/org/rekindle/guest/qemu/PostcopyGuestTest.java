@@ -62,6 +62,53 @@ class PostcopyGuestTest {
     return new PostcopyDestination(directory, MEMORY, DEVICES.length, behaviour);
   }
 
+  @Test
+  void demandedPagesTakeAConnectionOfTheirOwnWhereThereIsOne() throws IOException {
+    List<Integer> early = List.of(5, 899, 900, 931, 932);
+    List<Integer> wanted = new ArrayList<>(early);
+    PostcopyDestination.Behaviour asking =
+        new PostcopyDestination.Behaviour() {
+          private int times;
+
+          @Override
+          public void listening(PostcopyDestination destination) throws IOException {
+            for (int page : early) {
+              destination.request(page);
+            }
+          }
+
+          @Override
+          public void running(PostcopyDestination destination) throws IOException {
+            int page = 37 * ++times;
+            if (page < 800) {
+              wanted.add(page);
+              destination.request(page);
+            }
+          }
+        };
+    destination(WELL_BEHAVED).close(); // makes the content
+    Files.delete(directory.resolve("destination.sock"));
+    try (PostcopyDestination destination =
+        new PostcopyDestination(directory, MEMORY, DEVICES.length, asking, true)) {
+      PostcopyLoop loop;
+      try (PostcopyGuest guest =
+          new PostcopyGuest(
+              UnixSocket.connect(destination.path()),
+              UnixSocket.connect(destination.path()),
+              MEMORY,
+              MACHINE,
+              DEVICES)) {
+        loop = new PostcopyLoop(guest, content, shuffled(), 0);
+        assertThat(loop.run()).as("seed %d", seed).isTrue();
+      }
+      destination.join();
+      assertThat(loop.faults).containsExactlyElementsOf(wanted);
+      assertThat(destination.preempted).isNotEmpty();
+      assertThat(wanted).containsAll(destination.preempted);
+      assertThat(Arrays.equals(destination.content, content)).as("seed %d", seed).isTrue();
+    }
+  }
+
   private PostcopyGuest guest(PostcopyDestination destination, int sendBufferBytes)
       throws IOException {
     UnixSocket socket = UnixSocket.connect(destination.path());
@@ -69,7 +116,7 @@ class PostcopyGuestTest {
       return new PostcopyGuest(socket, MEMORY, MACHINE, DEVICES);
     }
     socket.sendBufferBytes(sendBufferBytes);
-    return new PostcopyGuest(socket, MEMORY, MACHINE, DEVICES, sendBufferBytes);
+    return new PostcopyGuest(socket, null, MEMORY, MACHINE, DEVICES, sendBufferBytes);
   }
 
   private List<Integer> shuffled() {
