@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Sourced by ./rekindle and the benchmarks: how the JVM is set up, and its AOT cache.
-# docs/performance/start.md has what the settings are worth.
+# scripts/bench-start measures what the settings are worth.
 
 # Sets jvm_options to those for the command in $1.
 #   SerialGC             the smallest collector to start; a restore leaves it nothing to do

@@ -45,6 +45,7 @@ public final class StartBenchmark {
           new Variant("all tiers of the JIT", "-XX:TieredStopAtLevel=4"),
           new Variant(
               "all tiers, without the AOT cache", "-XX:TieredStopAtLevel=4 -XX:AOTMode=off"),
+          new Variant("compiled after a tenth of the calls", "-XX:CompileThresholdScaling=0.1"),
           new Variant("all memory of the JVM touched first", "-Xms64m -XX:+AlwaysPreTouch"));
 
   private final Path launcher;
