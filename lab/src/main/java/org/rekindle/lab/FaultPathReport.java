@@ -1,19 +1,11 @@
 package org.rekindle.lab;
 
-import static java.util.stream.Collectors.counting;
-import static java.util.stream.Collectors.groupingBy;
-
-import java.io.IOException;
-import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
@@ -69,9 +61,9 @@ final class FaultPathReport {
                     handler.label(),
                     spread(own, run -> run.quantileUs(0.5), 1),
                     spread(own, run -> run.quantileUs(0.99), 1),
-                    ratios(own, rounds(PAGE_IN_C)),
+                    ratios(own, rounds(PAGE_IN_C), 0.5),
                     handler instanceof FaultHandler.Pager pager
-                        ? ratios(own, rounds(pager.peer()))
+                        ? ratios(own, rounds(pager.peer()), 0.5)
                         : "")));
     return text.toString();
   }
@@ -84,16 +76,16 @@ final class FaultPathReport {
         .getValue();
   }
 
-  private static String ratios(List<Latencies> own, List<Latencies> inC) {
+  /** The ratios of a quantile, round by round: median, lowest and highest. */
+  static String ratios(List<Latencies> own, List<Latencies> inC, double share) {
     return spread(
         IntStream.range(0, own.size())
-            .mapToDouble(i -> own.get(i).quantileUs(0.5) / inC.get(i).quantileUs(0.5))
+            .mapToDouble(i -> own.get(i).quantileUs(share) / inC.get(i).quantileUs(share))
             .toArray(),
         2);
   }
 
-  private static String spread(
-      List<Latencies> runs, ToDoubleFunction<Latencies> figure, int digits) {
+  static String spread(List<Latencies> runs, ToDoubleFunction<Latencies> figure, int digits) {
     return spread(runs.stream().mapToDouble(figure).toArray(), digits);
   }
 
@@ -102,20 +94,5 @@ final class FaultPathReport {
     String number = "%." + digits + "f";
     return (number + " (" + number + "-" + number + ")")
         .formatted(values[values.length / 2], values[0], values[values.length - 1]);
-  }
-
-  /** How many requests of all rounds took how long, to a tenth of a microsecond. */
-  void writeDistribution(Path file) throws IOException {
-    try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(file))) {
-      out.println("handler,latency_us,requests");
-      roundsByHandler.forEach((handler, rounds) ->
-          rounds.stream()
-              .flatMapToLong(Latencies::ns)
-              .boxed()
-              .collect(groupingBy(ns -> ns / 100, TreeMap::new, counting()))
-              .forEach((tenths, requests) ->
-                  out.printf(
-                      "%s,%d.%d,%d%n", handler.label(), tenths / 10, tenths % 10, requests)));
-    }
   }
 }

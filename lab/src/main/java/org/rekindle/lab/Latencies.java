@@ -1,9 +1,16 @@
 package org.rekindle.lab;
 
+import static java.util.stream.Collectors.counting;
+import static java.util.stream.Collectors.groupingBy;
+
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.LongStream;
 
 /** How long each request of one run took. */
@@ -29,6 +36,13 @@ final class Latencies {
     return new Latencies(warm);
   }
 
+  /** Those of several that ran at the same time. */
+  static Latencies all(List<Latencies> parts) {
+    long[] ns = parts.stream().flatMapToLong(Latencies::ns).toArray();
+    Arrays.sort(ns);
+    return new Latencies(ns);
+  }
+
   /** The latency that this share of the requests did not exceed. */
   double quantileUs(double share) {
     int rank = (int) Math.ceil(share * ascendingNs.length);
@@ -38,5 +52,20 @@ final class Latencies {
   /** All of them, ascending. */
   LongStream ns() {
     return Arrays.stream(ascendingNs);
+  }
+
+  /** How many requests of all rounds took how long, to a tenth of a microsecond, as CSV. */
+  static void writeDistribution(Map<String, List<Latencies>> roundsByLabel, Path file)
+      throws IOException {
+    try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(file))) {
+      out.println("handler,latency_us,requests");
+      roundsByLabel.forEach((label, rounds) ->
+          rounds.stream()
+              .flatMapToLong(Latencies::ns)
+              .boxed()
+              .collect(groupingBy(ns -> ns / 100, TreeMap::new, counting()))
+              .forEach((tenths, requests) ->
+                  out.printf("\"%s\",%d.%d,%d%n", label, tenths / 10, tenths % 10, requests)));
+    }
   }
 }
