@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 import org.rekindle.cli.report.HtmlReport;
 import org.rekindle.json.Json;
 import org.rekindle.lab.DemoExperiment;
@@ -88,7 +87,7 @@ final class DemoCommand extends Operation {
           case PROCESS -> DemoExperiment.Settings.process(out, version);
         };
     List<RunResult> runs;
-    try (Telling telling = new Telling()) {
+    try (Telling telling = new Telling(this)) {
       runs = new DemoExperiment(settings, telling).run();
     }
     Path results = out.resolve("results.json");
@@ -102,36 +101,6 @@ final class DemoCommand extends Operation {
         runs.stream().filter(run -> !Boolean.TRUE.equals(run.evidence().memoryIdentical())).count();
     if (different > 0) {
       throw new IOException(different + " of the runs did not bring the memory back as it was");
-    }
-  }
-
-  /** Tells steps as lines, and how far each is as a progress line between them. */
-  private final class Telling implements DemoExperiment.Narrator, AutoCloseable {
-    private @Nullable Progress progress;
-    private String what = "";
-
-    @Override
-    public void say(String line) {
-      close();
-      DemoCommand.this.say(line);
-    }
-
-    @Override
-    public void progress(String step, long doneBytes, long totalBytes) {
-      if (progress == null || !what.equals(step)) {
-        close();
-        what = step;
-        progress = DemoCommand.this.progress(step);
-      }
-      progress.bytes(doneBytes, totalBytes);
-    }
-
-    @Override
-    public void close() {
-      if (progress != null) {
-        progress.close();
-        progress = null;
-      }
     }
   }
 }

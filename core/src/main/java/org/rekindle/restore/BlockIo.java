@@ -25,20 +25,27 @@ final class BlockIo implements AutoCloseable {
   private final IdentityHashMap<PageStore, PageStore.Decoder> decoders = new IdentityHashMap<>();
   private final Meter meter;
   private final @Nullable DecodedBlocks shared;
+  private final Runnable beforeRead;
 
   /**
    * @param shared what other restores have decoded, if there are any
+   * @param beforeRead is called before each read that may go to the device
    */
   BlockIo(
-      IdentityHashMap<PageStore, StoreFile> files, Meter meter, @Nullable DecodedBlocks shared) {
+      IdentityHashMap<PageStore, StoreFile> files,
+      Meter meter,
+      @Nullable DecodedBlocks shared,
+      Runnable beforeRead) {
     this.files = files;
     this.meter = meter;
     this.shared = shared;
+    this.beforeRead = beforeRead;
     files.keySet().forEach(store -> decoders.put(store, store.newDecoder()));
   }
 
   /** Reads the bytes from {@code begin} (a multiple of 4096) to {@code end} of a store's file. */
   void readExtent(PageStore store, long begin, long end, MemorySegment into) throws IOException {
+    beforeRead.run();
     StoreFile file = file(store);
     int bytes = (int) ((end - begin + ALIGNMENT - 1) & -ALIGNMENT);
     int read =
@@ -50,6 +57,7 @@ final class BlockIo implements AutoCloseable {
 
   /** Reads one block through the page cache, waiting for the device if it must. */
   void readBlock(PageStore store, int block, MemorySegment into) throws IOException {
+    beforeRead.run();
     int bytes = store.storedBytes(block);
     check(
         store,

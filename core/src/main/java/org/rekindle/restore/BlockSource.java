@@ -2,6 +2,7 @@ package org.rekindle.restore;
 
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Image;
 import org.rekindle.image.PageStore;
 
 /**
@@ -24,6 +25,17 @@ public interface BlockSource extends AutoCloseable {
      */
     BlockSource open(FetchSequence sequence, ClaimBitmap claims, Runnable wakePager)
         throws IOException;
+  }
+
+  /**
+   * Opens the files of an image.
+   *
+   * @param beforeRead is called before each read of a device, by the thread that reads: for
+   *     experiments with storage that is farther away
+   */
+  static Opener files(Image image, Plan plan, Runnable beforeRead) {
+    return (sequence, claims, wakePager) ->
+        new FileSource(image.base(), plan.hot(), null, beforeRead, sequence, claims, wakePager);
   }
 
   ReaderLimits limits();

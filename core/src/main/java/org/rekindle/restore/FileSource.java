@@ -27,11 +27,13 @@ final class FileSource implements BlockSource {
   /**
    * @param hot the second store that is read from, if there is one
    * @param shared what other restores have read and decoded of the same image
+   * @param beforeRead is called before each read of a device
    */
   FileSource(
       PageStore base,
       @Nullable PageStore hot,
       @Nullable DecodedBlocks shared,
+      Runnable beforeRead,
       FetchSequence sequence,
       ClaimBitmap claims,
       Runnable wakePager)
@@ -47,8 +49,8 @@ final class FileSource implements BlockSource {
           new BlockStream(
               sequence,
               claims,
-              scope.add(new BlockIo(files, meter, shared)),
-              scope.add(new BlockIo(files, meter, shared)),
+              scope.add(new BlockIo(files, meter, shared, beforeRead)),
+              scope.add(new BlockIo(files, meter, shared, beforeRead)),
               LIMITS,
               arena,
               buffers(LIMITS.streamBuffers(), sequence.maxSlots()),
@@ -56,10 +58,10 @@ final class FileSource implements BlockSource {
               wakePager);
       int stored = Math.max(base.maxStoredBytes(), hot == null ? 1 : hot.maxStoredBytes());
       for (int i = 0; i < readers.length; i++) {
-        BlockIo io = scope.add(new BlockIo(files, meter, shared));
+        BlockIo io = scope.add(new BlockIo(files, meter, shared, beforeRead));
         readers[i] = new DemandReader(io, arena, stored, LIMITS.demandBuffers(), wakePager);
       }
-      atHand = scope.add(new BlockIo(files, meter, shared));
+      atHand = scope.add(new BlockIo(files, meter, shared, beforeRead));
       staging = arena.allocate(stored, MemoryMap.PAGE_BYTES);
       int slots = Math.max(base.maxSlots(), hot == null ? 0 : hot.maxSlots());
       demandBuffers = buffers(LIMITS.demandBuffers(), slots);

@@ -42,7 +42,7 @@ public final class Restore {
         guest,
         plan,
         (sequence, claims, wakePager) ->
-            new FileSource(imageBase, plan.hot(), shared, sequence, claims, wakePager),
+            new FileSource(imageBase, plan.hot(), shared, () -> {}, sequence, claims, wakePager),
         System::nanoTime);
   }
 

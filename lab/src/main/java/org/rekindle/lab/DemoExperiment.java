@@ -4,20 +4,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.child.GuestConsole;
-import org.rekindle.image.Image;
-import org.rekindle.responsiveness.SteadyState;
-import org.rekindle.restore.Outcome;
-import org.rekindle.restore.Recording;
-import org.rekindle.restore.Restore;
-import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
 import org.rekindle.scope.Scope;
-import org.rekindle.workingset.Profile;
 
 /**
  * The demo: a real guest is saved in steady state, recorded, and restored in every way, each time
@@ -27,20 +18,8 @@ import org.rekindle.workingset.Profile;
  * or thrown; interrupting its thread ends it soon.
  */
 public final class DemoExperiment {
-  private static final Duration BOOT = Duration.ofMinutes(5);
-  private static final Duration MONITOR = Duration.ofSeconds(30);
-
-  /** Rates are taken over windows of a second: this many seconds of steady state. */
-  private static final int STEADY_SECONDS = 5;
-
-  /**
-   * What each fault, one at a time and from a warm cache, adds to the time of a pass: 120 us here,
-   * with QEMU; and as much again.
-   */
-  private static final long FAULT_NS = 240_000;
-
-  /** The image, the stock stream, and some room. */
-  private static final int DISK_SPACE_PER_MEMORY = 2;
+  /** The image and each rival's file are not larger than the memory; and some room. */
+  private static final int SPARE_MEMORIES = 1;
 
   /**
    * What to do.
@@ -83,19 +62,6 @@ public final class DemoExperiment {
     }
   }
 
-  /** Hears what is going on, on the thread that runs the experiment. */
-  public interface Narrator {
-    /** A step begins or has ended. */
-    void say(String line);
-
-    /**
-     * How far a step is, some times a second.
-     *
-     * @param totalBytes 0 if not known
-     */
-    void progress(String what, long doneBytes, long totalBytes);
-  }
-
   private final Settings settings;
   private final Narrator narrator;
 
@@ -115,13 +81,11 @@ public final class DemoExperiment {
     try (Scope scope = new Scope()) {
       Path work = Files.createTempDirectory(out, "work-");
       scope.add(() -> GuestKit.delete(work));
-      Path image = work.resolve("guest.rekindle");
-      Path rivalFile = work.resolve("guest.rival");
-      MeasuredRun.Saved saved = prepare(image, rivalFile);
+      SavedSubject saved = new Preparation(settings.subject(), narrator).saveIn(work);
 
       String storage;
       @Nullable String throttle;
-      switch (DiskThrottle.apply(image, settings.limits())) {
+      switch (DiskThrottle.apply(saved.image(), settings.limits())) {
         case DiskThrottle.Outcome.Throttled(DiskThrottle slow) -> {
           scope.add(slow);
           throttle = "read limits of a control group: " + slow;
@@ -133,7 +97,7 @@ public final class DemoExperiment {
           narrator.say("the disk is NOT slowed down, so results vary with it: " + reason);
         }
       }
-      List<RunResult> runs = restoreAll(saved, storage, work, image, rivalFile);
+      List<RunResult> runs = restoreAll(saved, storage, work);
       for (RunResult run : runs) {
         String log = run.evidence().faultLog();
         if (log != null) {
@@ -153,7 +117,8 @@ public final class DemoExperiment {
   }
 
   private void requireSpace(Path out) throws IOException {
-    long neededMiB = (long) DISK_SPACE_PER_MEMORY * settings.subject().memoryMiB();
+    Subject subject = settings.subject();
+    long neededMiB = (long) (SPARE_MEMORIES + subject.rivals().size()) * subject.memoryMiB();
     long usableMiB = Files.getFileStore(out).getUsableSpace() >> 20;
     if (usableMiB < neededMiB) {
       throw new IOException(
@@ -161,105 +126,25 @@ public final class DemoExperiment {
     }
   }
 
-  /** Boots, saves and records; the image has its profile afterwards. */
-  private MeasuredRun.Saved prepare(Path image, Path rivalFile) throws IOException {
-    Subject subject = settings.subject();
-    narrator.say("booting the guest: " + subject.description() + " ...");
-    String identity;
-    SteadyState steadyState;
-    try (Subject.Running running = subject.start()) {
-      narrator.say("  " + running.awaitReady());
-      identity = running.identity();
-      narrator.say("waiting for its steady state: one pass over the working set, then 5 s ...");
-      steadyState = steadyState(running.console());
-      narrator.say(
-          "  %.1f heartbeats/s, standard deviation %.1f"
-              .formatted(steadyState.beatsPerSecond(), steadyState.deviation()));
-      if (subject.rival().isPresent()) {
-        saveAsRival(subject.rival().get(), running, rivalFile);
-      }
-      save(running, image);
-    }
-    narrator.say("recording which pages it touches, in a throw-away clone ...");
-    long recordingNs = recordingNs(steadyState);
-    Profile profile = record(image, Subject.Purpose.CLONE, recordingNs);
-    narrator.say(
-        "  %,d pages (%d MiB); recording once more, as independent truth ..."
-            .formatted(profile.size(), profile.size() >> 8));
-    Image.attach(image, profile);
-    Profile truth = record(image, Subject.Purpose.TRUTH, recordingNs);
-    return new MeasuredRun.Saved(subject, identity, steadyState, truth);
-  }
-
-  private SteadyState steadyState(GuestConsole console) throws IOException {
-    int warm = console.beats().size() + settings.subject().beatsPerPass();
-    long fromNs = console.awaitBeats(warm, BOOT).arrivalNs();
-    List<GuestConsole.Beat> beats = console.beats();
-    while (beats.getLast().arrivalNs() - fromNs <= STEADY_SECONDS * 1_000_000_000L) {
-      console.awaitBeats(beats.size() + 1, MONITOR);
-      beats = console.beats();
-    }
-    long[] beatsNs = beats.stream().skip(warm).mapToLong(GuestConsole.Beat::arrivalNs).toArray();
-    return SteadyState.of(beatsNs, SteadyState.WINDOW_NS)
-        .orElseThrow(() -> new IOException("the guest's heartbeat is slower than one a second"));
-  }
-
-  private void saveAsRival(String rival, Subject.Running running, Path file) throws IOException {
-    narrator.say("saving it as " + rival + " does ...");
-    Duration elapsed = running.saveAsRival(file);
-    narrator.say("  %.1f s, %d MiB".formatted(elapsed.toMillis() / 1e3, Files.size(file) >> 20));
-    // Back to what it was before it is saved again.
-    running.console().awaitBeats(running.console().beats().size() + 1, MONITOR);
-  }
-
-  private void save(Subject.Running running, Path image) throws IOException {
-    narrator.say("saving it as a Rekindle image ...");
-    Subject.Saved result =
-        running.save(image, (done, total) -> narrator.progress("Saving", done, total));
-    narrator.say(
-        "  %.1f s, %d MiB; the guest stood still for %.1f s"
-            .formatted(result.elapsedNs() / 1e9, result.imageBytes() >> 20, result.stopNs() / 1e9));
-  }
-
-  /** One pass over the working set and a half, so that each of its pages is touched. */
-  private long recordingNs(SteadyState steadyState) {
-    Subject subject = settings.subject();
-    return FAULT_NS * subject.workingSetPages()
-        + Math.round(1.5e9 * subject.beatsPerPass() / steadyState.beatsPerSecond());
-  }
-
-  private Profile record(Path directory, Subject.Purpose purpose, long recordingNs)
-      throws IOException {
-    try (Image image = Image.open(directory);
-        Subject.Returning clone = settings.subject().startForRestore(purpose)) {
-      Restore restore = new Restore(image, clone.connect(image), Strategy.recording(image));
-      Outcome outcome =
-          RestoreThread.run(
-              restore, recordingNs, 0, (done, _) -> narrator.progress("Recording", done, 0));
-      return Recording.profile(outcome);
-    }
-  }
-
-  private List<RunResult> restoreAll(
-      MeasuredRun.Saved saved, String storage, Path work, Path image, Path rivalFile)
+  private List<RunResult> restoreAll(SavedSubject saved, String storage, Path work)
       throws IOException {
     List<RunResult> runs = new ArrayList<>();
-    if (settings.subject().rival().isPresent()) {
-      String rival = settings.subject().rival().get();
-      runs.add(said(run(saved, storage, work, rival).restoreAsRival(rival, rivalFile)));
+    for (String rival : saved.rivals().keySet()) {
+      runs.add(said(run(saved, storage, work, rival).restoreAsRival(rival)));
     }
     for (Strategy strategy : Strategy.values()) {
       MeasuredRun run = run(saved, storage, work, strategy.label());
-      runs.add(said(run.restore(image, strategy, settings.options())));
+      runs.add(
+          said(run.restore(strategy.label(), image -> strategy.plan(image, settings.options()))));
     }
     return runs;
   }
 
-  private MeasuredRun run(MeasuredRun.Saved saved, String storage, Path out, String strategy) {
+  private MeasuredRun run(SavedSubject saved, String storage, Path out, String strategy) {
     narrator.say("restoring, " + strategy + " ...");
     return new MeasuredRun(
         saved,
-        storage,
+        MeasuredRun.Conditions.cold(storage),
         out,
         (done, total) -> narrator.progress("Restoring, " + strategy, done, total));
   }
@@ -269,14 +154,11 @@ public final class DemoExperiment {
     return run;
   }
 
-  private List<String> method() {
+  private List<String> method() throws IOException {
     Subject subject = settings.subject();
     List<String> method = new ArrayList<>(subject.method());
-    String files =
-        subject
-            .rival()
-            .map(rival -> "the image (or the file of " + rival + ")")
-            .orElse("the image");
+    String rivals = String.join(", ", subject.rivals());
+    String files = rivals.isEmpty() ? "the image" : "the image (or the file of " + rivals + ")";
     method.add("The start of Rekindle's own JVM is not in the times.");
     method.add(
         "Before each run "
@@ -291,7 +173,7 @@ public final class DemoExperiment {
             .formatted(settings.options().fillPagesPerSecond()));
     method.add(
         "Order: %sthe strategies from eager to adaptive, one run each."
-            .formatted(subject.rival().map(rival -> rival + ", then ").orElse("")));
+            .formatted(rivals.isEmpty() ? "" : rivals + ", then "));
     return method;
   }
 }

@@ -137,7 +137,7 @@ public record DemoMachine(
   }
 
   @Override
-  public Optional<String> rival() {
-    return Optional.of("stock QEMU");
+  public List<String> rivals() throws IOException {
+    return StockEager.of(kit.qemu()).stream().map(StockEager::label).toList();
   }
 }

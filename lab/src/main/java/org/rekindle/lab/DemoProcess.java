@@ -35,16 +35,22 @@ public record DemoProcess(ProcessMachine machine) implements Subject {
    * every 17 ms and nearly all of the working set is touched in 2 s.
    */
   public static DemoProcess demo() {
-    return of(256, 34_000, 64, 256);
+    return of(256, 34_000, 34_000 / HOT_ONE_IN, 64, 256);
+  }
+
+  /** A guest of so many GiB, as full as the demo's, that wants the same 27 MiB all the time. */
+  public static DemoProcess grown(int memoryGiB) {
+    return of(1024 * memoryGiB, 34_000L * 4 * memoryGiB, 34_000 / HOT_ONE_IN, 64, 256);
   }
 
   /** One that is up in a second, for tests. */
   public static DemoProcess small() {
-    return of(32, 4000, 16, 128);
+    return of(32, 4000, 4000 / HOT_ONE_IN, 16, 128);
   }
 
-  private static DemoProcess of(int memoryMiB, long records, int rounds, int operationsPerBeat) {
-    Workload workload = new Workload(records, records / HOT_ONE_IN, rounds, operationsPerBeat);
+  private static DemoProcess of(
+      int memoryMiB, long records, long hotRecords, int rounds, int operationsPerBeat) {
+    Workload workload = new Workload(records, hotRecords, rounds, operationsPerBeat);
     return new DemoProcess(
         new ProcessMachine((long) memoryMiB << 20, Backing.MEMFD, 1, workload, 1));
   }
@@ -174,6 +180,11 @@ public record DemoProcess(ProcessMachine machine) implements Subject {
 
     ProcessGuest guest() {
       return guest;
+    }
+
+    @Override
+    public long pid() {
+      return guest.pid();
     }
 
     @Override

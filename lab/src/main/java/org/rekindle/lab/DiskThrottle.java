@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /*
  * Why a throttle
@@ -40,11 +41,22 @@ public final class DiskThrottle implements AutoCloseable {
     /** A 7,200 rpm disk: about 120 MB/s in sequence and 8 ms for a read elsewhere. */
     public static final Limits DISK = new Limits(120_000_000, 120);
 
+    /** A SATA SSD: the link less its framing, and the usual figure for small random reads. */
+    public static final Limits SATA = new Limits(500_000_000, 10_000);
+
+    /** None: only for counting what is read. */
+    public static final Limits NONE = new Limits(Long.MAX_VALUE, Integer.MAX_VALUE);
+
     @Override
     public String toString() {
-      return "%.0f MB/s, %d reads/s".formatted(readBytesPerSecond / 1e6, readsPerSecond);
+      return this.equals(NONE)
+          ? "no limits"
+          : "%.0f MB/s, %,d reads/s".formatted(readBytesPerSecond / 1e6, readsPerSecond);
     }
   }
+
+  /** What its processes have read from the device so far, as the kernel counts. */
+  public record Usage(long bytes, long reads) {}
 
   /** What came of it. */
   public sealed interface Outcome {
@@ -64,13 +76,15 @@ public final class DiskThrottle implements AutoCloseable {
 
   private final Path group;
   private final Path procs; // of the group that this process came from
+  private final IoHierarchy hierarchy;
   private final BlockDevice device;
   private final Limits limits;
   private boolean closed;
 
-  private DiskThrottle(Path group, Path procs, BlockDevice device, Limits limits) {
+  private DiskThrottle(Path group, IoHierarchy hierarchy, BlockDevice device, Limits limits) {
     this.group = group;
-    this.procs = procs;
+    this.procs = hierarchy.home().resolve("cgroup.procs");
+    this.hierarchy = hierarchy;
     this.device = device;
     this.limits = limits;
   }
@@ -92,8 +106,7 @@ public final class DiskThrottle implements AutoCloseable {
     }
     IoHierarchy hierarchy = found.get();
     Path group = hierarchy.mount().resolve("rekindle-" + pid);
-    DiskThrottle throttle =
-        new DiskThrottle(group, hierarchy.home().resolve("cgroup.procs"), device.get(), limits);
+    DiskThrottle throttle = new DiskThrottle(group, hierarchy, device.get(), limits);
     try {
       hierarchy.prepare();
       Files.createDirectories(group);
@@ -130,6 +143,11 @@ public final class DiskThrottle implements AutoCloseable {
 
   public Limits limits() {
     return limits;
+  }
+
+  /** What the processes of the group have read; null where the kernel does not tell. */
+  public @Nullable Usage usage() throws IOException {
+    return hierarchy.usage(group, device);
   }
 
   @Override

@@ -63,6 +63,17 @@ public record GuestKit(Path qemu, Path kernel, Path initramfs) {
   }
 
   /**
+   * The same with the QEMU that {@code REKINDLE_QEMU10} names, if it names one: newer than the
+   * distribution's, so that more of stock QEMU can be compared.
+   */
+  public GuestKit withNewestQemu() {
+    String named = System.getenv("REKINDLE_QEMU10");
+    return named == null || named.isBlank()
+        ? this
+        : new GuestKit(Path.of(named), kernel, initramfs);
+  }
+
+  /**
    * Where fetched and built parts are kept: {@code REKINDLE_CACHE}, else {@code .cache} of the
    * project, else {@code ~/.cache/rekindle}.
    */
@@ -190,7 +201,8 @@ public record GuestKit(Path qemu, Path kernel, Path initramfs) {
     }
   }
 
-  static void delete(Path tree) throws IOException {
+  /** Removes a folder and all that is in it, if it is there. */
+  public static void delete(Path tree) throws IOException {
     if (!Files.exists(tree, java.nio.file.LinkOption.NOFOLLOW_LINKS)) {
       return;
     }

@@ -9,6 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The control groups that limit block I/O.
@@ -73,6 +76,35 @@ record IoHierarchy(boolean unified, Path mount, Path home) {
             device + " " + limits.readBytesPerSecond(),
             "blkio.throttle.read_iops_device",
             device + " " + limits.readsPerSecond());
+  }
+
+  /** What the processes of a group have read of a device; null if neither count is kept. */
+  DiskThrottle.@Nullable Usage usage(Path group, BlockDevice device) throws IOException {
+    Long bytes;
+    Long reads;
+    if (unified) { // 254:0 rbytes=1 wbytes=2 rios=3 ...
+      bytes = count(group.resolve("io.stat"), device + " ", "rbytes=(\\d+)");
+      reads = count(group.resolve("io.stat"), device + " ", "rios=(\\d+)");
+    } else { // 254:0 Read 1
+      String line = device + " Read ";
+      bytes = count(group.resolve("blkio.throttle.io_service_bytes"), line, "(\\d+)$");
+      reads = count(group.resolve("blkio.throttle.io_serviced"), line, "(\\d+)$");
+    }
+    return bytes == null || reads == null ? null : new DiskThrottle.Usage(bytes, reads);
+  }
+
+  /** The number in the line that begins so; 0 without such a line, null without the file. */
+  private static @Nullable Long count(Path file, String begin, String number) throws IOException {
+    if (!Files.exists(file)) {
+      return null;
+    }
+    for (String line : lines(file)) {
+      Matcher found = Pattern.compile(number).matcher(line);
+      if (line.startsWith(begin) && found.find()) {
+        return Long.parseLong(found.group(1));
+      }
+    }
+    return 0L;
   }
 
   static List<String> lines(Path file) throws IOException {

@@ -9,21 +9,23 @@ import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.responsiveness.Stall;
 import org.rekindle.responsiveness.StallTimeline;
-import org.rekindle.responsiveness.SteadyState;
+import org.rekindle.restore.BlockSource;
 import org.rekindle.restore.Cause;
 import org.rekindle.restore.FaultLog;
+import org.rekindle.restore.Guest;
 import org.rekindle.restore.Outcome;
+import org.rekindle.restore.Plan;
 import org.rekindle.restore.Restore;
 import org.rekindle.restore.RestoreThread;
-import org.rekindle.restore.Strategy;
-import org.rekindle.workingset.Profile;
 
 /*
  * What a run is
@@ -35,101 +37,161 @@ import org.rekindle.workingset.Profile;
  * back. Only then is it asked for its identity, which disturbs it.
  */
 
-/** Restores a saved machine once, and measures how it comes back. */
-final class MeasuredRun {
+/** Restores a saved subject once, and measures how it comes back. */
+public final class MeasuredRun {
   /** Steady state is three windows of a second; after this it is not coming any more. */
   private static final long WATCH_NS = 15_000_000_000L;
 
   private static final Duration NEXT_BEAT = Duration.ofSeconds(60);
 
   /**
-   * The machine that was saved, and what it was like.
+   * What it is restored from.
    *
-   * @param subject what was saved
-   * @param identity by which it is recognised
-   * @param steadyState its heartbeat before it was saved
-   * @param truth the pages that it touches, recorded independently of the profile
+   * @param storage in a few words
+   * @param cache whether its files are in the page cache before
+   * @param firstByteNs how long each read waits beside what the device takes; only for our pager
+   * @param repetition from 1
+   * @param group whose use of the device is measured; null if it is not
    */
-  record Saved(Subject subject, String identity, SteadyState steadyState, Profile truth) {}
+  public record Conditions(
+      String storage, Cache cache, long firstByteNs, int repetition, @Nullable DiskThrottle group) {
+    /** A first run from a cold cache. */
+    static Conditions cold(String storage) {
+      return new Conditions(storage, Cache.COLD, 0, 1, null);
+    }
+  }
 
-  private final Saved saved;
-  private final String storage;
+  /** What is in the page cache of the files that are restored from. */
+  public enum Cache {
+    /** Nothing, and that is verified. */
+    COLD,
+    /** All. */
+    WARM
+  }
+
+  /** Makes the plan of a restore. */
+  @FunctionalInterface
+  public interface Planner {
+    Plan plan(Image image);
+  }
+
+  private final SavedSubject saved;
+  private final Conditions conditions;
   private final Path out;
   private final Image.Progress progress;
 
   /**
-   * @param storage the storage condition in a few words
    * @param out where fault logs go
    */
-  MeasuredRun(Saved saved, String storage, Path out, Image.Progress progress) {
+  public MeasuredRun(SavedSubject saved, Conditions conditions, Path out, Image.Progress progress) {
     this.saved = saved;
-    this.storage = storage;
+    this.conditions = conditions;
     this.out = out;
     this.progress = progress;
   }
 
-  /** Restores by a strategy of ours. */
-  RunResult restore(Path directory, Strategy strategy, Strategy.Options options)
-      throws IOException {
-    ColdCache.Result cache = ColdCache.drop(List.of(directory));
+  /** Restores the subject's image with our pager. */
+  public RunResult restore(String strategy, Planner planner) throws IOException {
+    return restore(strategy, saved.image(), planner);
+  }
+
+  /** Restores one of the subject's images with our pager. */
+  public RunResult restore(String strategy, Path directory, Planner planner) throws IOException {
+    @Nullable String remark = prepareCache(directory);
+    CostMeter meter = CostMeter.start(conditions.group());
     long startNs = System.nanoTime();
-    try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
-      return restore(machine, commandNs(startNs), cache, directory, strategy, options);
-    }
-  }
-
-  /** When the restore is commanded: before the start of the process, or now that it waits. */
-  private long commandNs(long startNs) {
-    return saved.subject().waitsForRestore() ? System.nanoTime() : startNs;
-  }
-
-  private RunResult restore(
-      Subject.Returning machine,
-      long commandNs,
-      ColdCache.Result cache,
-      Path directory,
-      Strategy strategy,
-      Strategy.Options options)
-      throws IOException {
-    try (Image image = Image.open(directory)) {
-      Restore restore = new Restore(image, machine.connect(image), strategy.plan(image, options));
+    try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN);
+        Image image = Image.open(directory)) {
+      long commandNs = commandNs(startNs, meter, machine);
+      Restore restore = restore(image, machine.connect(image), planner.plan(image));
+      double restoringFromMs = (System.nanoTime() - commandNs) / 1e6;
       Outcome outcome =
           machine.settled(
               RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress));
+      RunResult.Cost cost = meter.stop(machine.pid());
       Double blockedMs = machine.blockedMs();
       List<FaultRow> rows = rows(outcome.faults(), image.memory(), commandNs);
-      String log = "faults-" + strategy.label() + ".csv";
+      String log = faultLog(strategy);
       FaultLogCsv.write(rows, out.resolve(log));
       long firstInstructionNs = outcome.firstInstructionNs() - commandNs;
-      return watch(
-              machine.console(),
-              strategy.label(),
-              commandNs,
-              firstInstructionNs,
-              outcome.allInNs() - commandNs)
+      return watch(machine.console(), strategy, commandNs, firstInstructionNs)
+          .restored(restoringFromMs, (outcome.allInNs() - commandNs) / 1e6)
           .with(responsiveness(firstInstructionNs, machine.vcpus(), rows))
           .with(paging(outcome))
-          .with(evidence(machine, cache, log, image.memory(), blockedMs));
+          .with(cost)
+          .with(evidence(machine, remark, log, image.memory(), blockedMs));
     }
   }
 
-  /** Restores as the subject's rival does, from what that has saved. */
-  RunResult restoreAsRival(String rival, Path file) throws IOException {
-    ColdCache.Result cache = ColdCache.drop(List.of(file));
+  private Restore restore(Image image, Guest guest, Plan plan) {
+    return conditions.firstByteNs() == 0
+        ? new Restore(image, guest, plan)
+        : new Restore(
+            image.base(),
+            guest,
+            plan,
+            BlockSource.files(image, plan, this::awaitFirstByte),
+            System::nanoTime);
+  }
+
+  /** On a reader's thread, which others unpark at any time. */
+  private void awaitFirstByte() {
+    long untilNs = System.nanoTime() + conditions.firstByteNs();
+    for (long leftNs = untilNs - System.nanoTime();
+        leftNs > 0;
+        leftNs = untilNs - System.nanoTime()) {
+      LockSupport.parkNanos(this, leftNs);
+    }
+  }
+
+  private String faultLog(String strategy) {
+    String repetition = conditions.repetition() == 1 ? "" : "-" + conditions.repetition();
+    return "faults-" + Preparation.fileName(strategy) + repetition + ".csv";
+  }
+
+  /** Restores as one of the subject's rivals does, from what that has saved. */
+  public RunResult restoreAsRival(String rival) throws IOException {
+    Path file = Objects.requireNonNull(saved.rivals().get(rival), rival);
+    @Nullable String remark = prepareCache(file);
+    CostMeter meter = CostMeter.start(conditions.group());
     long startNs = System.nanoTime();
     try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
-      long commandNs = commandNs(startNs);
-      long firstInstructionNs = machine.restoreAsRival(file) - commandNs;
-      return watch(machine.console(), rival, commandNs, firstInstructionNs, firstInstructionNs)
+      long commandNs = commandNs(startNs, meter, machine);
+      long firstInstructionNs = machine.restoreAsRival(rival, file) - commandNs;
+      RunResult.Cost cost = meter.stop(machine.pid());
+      return watch(machine.console(), rival, commandNs, firstInstructionNs)
+          .restored(null, firstInstructionNs / 1e6)
           .with(responsiveness(firstInstructionNs, 0, List.of()))
           .with(new RunResult.Paging(0L, 0L, null, Files.size(file), null, null, null))
-          .with(evidence(machine, cache, null, null, null));
+          .with(cost)
+          .with(evidence(machine, remark, null, null, null));
     }
+  }
+
+  /** Drops or reads the files; what a reader of the results should know, if that failed. */
+  private @Nullable String prepareCache(Path files) throws IOException {
+    return switch (conditions.cache()) {
+      case COLD -> {
+        ColdCache.Result cache = ColdCache.drop(List.of(files));
+        yield cache.isCold() ? null : cache.toString();
+      }
+      case WARM -> WarmCache.fill(files);
+    };
+  }
+
+  /** When the restore is commanded: before the start of the process, or now that it waits. */
+  private long commandNs(long startNs, CostMeter meter, Subject.Returning machine)
+      throws IOException {
+    if (!saved.subject().waitsForRestore()) {
+      return startNs;
+    }
+    meter.ignoreUntilNow(machine.pid());
+    return System.nanoTime();
   }
 
   /** Waits until the guest is back to normal, and tells its progress so far. */
   private RunResult watch(
-      GuestConsole console, String strategy, long commandNs, long firstInstructionNs, long allInNs)
+      GuestConsole console, String strategy, long commandNs, long firstInstructionNs)
       throws IOException {
     long deadlineNs = System.nanoTime() + WATCH_NS;
     List<GuestConsole.Beat> beats = console.beats();
@@ -142,13 +204,18 @@ final class MeasuredRun {
       normalNs = saved.steadyState().backToNormalNs(sinceCommandNs, System.nanoTime() - commandNs);
     }
     return RunResult.of(
-            new RunResult.Condition(saved.subject().description(), strategy, storage, 1))
+            new RunResult.Condition(
+                saved.subject().description(),
+                strategy,
+                conditions.storage(),
+                conditions.repetition()))
         .with(
             new RunResult.Progress(
+                null,
                 firstInstructionNs / 1e6,
                 (beats.getFirst().arrivalNs() - commandNs) / 1e6,
                 normalNs.isPresent() ? normalNs.getAsLong() / 1e6 : null,
-                allInNs / 1e6,
+                null,
                 saved.steadyState(),
                 beats.stream().map(beat -> (beat.arrivalNs() - commandNs) / 1e6).toList()));
   }
@@ -201,7 +268,7 @@ final class MeasuredRun {
 
   private RunResult.Evidence evidence(
       Subject.Returning machine,
-      ColdCache.Result cache,
+      @Nullable String remark,
       @Nullable String faultLog,
       @Nullable MemoryMap memory,
       @Nullable Double blocktimeMs)
@@ -216,6 +283,6 @@ final class MeasuredRun {
         memoryBytes,
         machine.vmmVersion(),
         blocktimeMs,
-        cache.isCold() ? null : cache.toString());
+        remark);
   }
 }

@@ -101,8 +101,8 @@ final class RestoredMachine implements Subject.Returning {
   }
 
   @Override
-  public long restoreAsRival(Path file) throws IOException {
-    return StockEager.restore(qemu, file);
+  public long restoreAsRival(String rival, Path file) throws IOException {
+    return StockEager.of(rival).restore(qemu, file);
   }
 
   @Override
@@ -121,6 +121,11 @@ final class RestoredMachine implements Subject.Returning {
   /** Compares its memory with the image's, while it is paused and after the restore has ended. */
   MemoryComparison compare(Image image) throws IOException {
     return MemoryComparison.compare(image, qemu.pid(), Objects.requireNonNull(qmp));
+  }
+
+  @Override
+  public long pid() {
+    return qemu.pid();
   }
 
   QemuProcess qemu() {

@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.lab.RunResult.Condition;
+import org.rekindle.lab.RunResult.Cost;
 import org.rekindle.lab.RunResult.Evidence;
 import org.rekindle.lab.RunResult.Paging;
 import org.rekindle.lab.RunResult.Progress;
@@ -124,6 +125,7 @@ final class ResultsJson {
             tree.text("storage"),
             tree.positive("repetition")),
         new Progress(
+            tree.numberOrNull("restoringFromMs"),
             tree.numberOrNull("firstInstructionMs"),
             tree.numberOrNull("firstHeartbeatMs"),
             tree.numberOrNull("backToNormalMs"),
@@ -144,6 +146,13 @@ final class ResultsJson {
             tree.countOrNull("reads"),
             tree.countOrNull("pagesPrefetched"),
             tree.countOrNull("pagesPrefetchedUsed")),
+        new Cost(
+            tree.numberOrNull("cpuMs"),
+            tree.numberOrNull("vmmCpuMs"),
+            tree.countOrNull("peakMemoryBytes"),
+            tree.countOrNull("vmmPeakMemoryBytes"),
+            tree.countOrNull("deviceBytes"),
+            tree.countOrNull("deviceReads")),
         new Evidence(
             tree.flagOrNull("memoryIdentical"),
             tree.get("faultLog") == null

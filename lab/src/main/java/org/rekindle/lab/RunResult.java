@@ -22,33 +22,49 @@ public record RunResult(
     Progress progress,
     Responsiveness responsiveness,
     Paging paging,
+    Cost cost,
     Evidence evidence) {
 
   /** A run without anything measured yet: what was tried, and nothing else. */
   public static RunResult of(Condition condition) {
     return new RunResult(
-        condition, Progress.UNKNOWN, Responsiveness.UNKNOWN, Paging.UNKNOWN, Evidence.NONE);
+        condition,
+        Progress.UNKNOWN,
+        Responsiveness.UNKNOWN,
+        Paging.UNKNOWN,
+        Cost.UNKNOWN,
+        Evidence.NONE);
   }
 
   public RunResult with(Progress measured) {
-    return new RunResult(condition, measured, responsiveness, paging, evidence);
+    return new RunResult(condition, measured, responsiveness, paging, cost, evidence);
   }
 
   public RunResult with(Responsiveness measured) {
-    return new RunResult(condition, progress, measured, paging, evidence);
+    return new RunResult(condition, progress, measured, paging, cost, evidence);
   }
 
   public RunResult with(Paging measured) {
-    return new RunResult(condition, progress, responsiveness, measured, evidence);
+    return new RunResult(condition, progress, responsiveness, measured, cost, evidence);
+  }
+
+  public RunResult with(Cost measured) {
+    return new RunResult(condition, progress, responsiveness, paging, measured, evidence);
   }
 
   public RunResult with(Evidence collected) {
-    return new RunResult(condition, progress, responsiveness, paging, collected);
+    return new RunResult(condition, progress, responsiveness, paging, cost, collected);
+  }
+
+  /** The same run, once it is known how its restore went on. */
+  RunResult restored(@Nullable Double restoringFromMs, Double allInMs) {
+    return with(progress.restored(restoringFromMs, allInMs));
   }
 
   /** All its numbers, by the names that they have in results.json; null where one is not known. */
   public Map<String, @Nullable Number> numbers() {
     Map<String, @Nullable Number> numbers = new LinkedHashMap<>();
+    numbers.put("restoringFromMs", progress.restoringFromMs());
     numbers.put("firstInstructionMs", progress.firstInstructionMs());
     numbers.put("firstHeartbeatMs", progress.firstHeartbeatMs());
     numbers.put("backToNormalMs", progress.backToNormalMs());
@@ -62,6 +78,12 @@ public record RunResult(
     numbers.put("pagesPrefetchedUsed", paging.pagesPrefetchedUsed());
     numbers.put("coverage", paging.coverage());
     numbers.put("precision", paging.precision());
+    numbers.put("cpuMs", cost.cpuMs());
+    numbers.put("vmmCpuMs", cost.vmmCpuMs());
+    numbers.put("peakMemoryBytes", cost.peakMemoryBytes());
+    numbers.put("vmmPeakMemoryBytes", cost.vmmPeakMemoryBytes());
+    numbers.put("deviceBytes", cost.deviceBytes());
+    numbers.put("deviceReads", cost.deviceReads());
     numbers.put("postcopyBlocktimeMs", evidence.postcopyBlocktimeMs());
     return numbers;
   }
@@ -88,21 +110,34 @@ public record RunResult(
   /**
    * How the guest came back, seen from outside.
    *
+   * @param restoringFromMs when all was ready, and its memory began to be restored
    * @param allInMs when the last page was in
    * @param steadyState the heartbeat before the save
    * @param beatsMs when each heartbeat after the restore was seen
    */
   public record Progress(
+      @Nullable Double restoringFromMs,
       @Nullable Double firstInstructionMs,
       @Nullable Double firstHeartbeatMs,
       @Nullable Double backToNormalMs,
       @Nullable Double allInMs,
       @Nullable SteadyState steadyState,
       List<Double> beatsMs) {
-    static final Progress UNKNOWN = new Progress(null, null, null, null, null, List.of());
+    static final Progress UNKNOWN = new Progress(null, null, null, null, null, null, List.of());
 
     public Progress {
       beatsMs = List.copyOf(beatsMs);
+    }
+
+    private Progress restored(@Nullable Double fromMs, Double untilMs) {
+      return new Progress(
+          fromMs,
+          firstInstructionMs,
+          firstHeartbeatMs,
+          backToNormalMs,
+          untilMs,
+          steadyState,
+          beatsMs);
     }
   }
 
@@ -122,7 +157,7 @@ public record RunResult(
 
     /** The utilisations that have a number of their own. */
     public static final List<String> UTILISATIONS =
-        List.of("0.1", "0.5", "0.6", "0.7", "0.8", "0.9", "0.95", "0.99");
+        List.of("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "0.95", "0.99");
 
     /**
      * The curves are stored to a thousandth of the time: less than a pixel in any plot of them, and
@@ -210,6 +245,26 @@ public record RunResult(
           ? null
           : (Double) ((double) pagesPrefetchedUsed / pagesPrefetched);
     }
+  }
+
+  /**
+   * What it cost the host until all was in.
+   *
+   * @param cpuMs processor time of our process
+   * @param vmmCpuMs of the guest's process, the work of the guest included
+   * @param peakMemoryBytes most memory that was resident in our process
+   * @param vmmPeakMemoryBytes the same of the guest's process
+   * @param deviceBytes bytes that were read from the device, by whomever
+   * @param deviceReads in how many reads, as the kernel's controller counts
+   */
+  public record Cost(
+      @Nullable Double cpuMs,
+      @Nullable Double vmmCpuMs,
+      @Nullable Long peakMemoryBytes,
+      @Nullable Long vmmPeakMemoryBytes,
+      @Nullable Long deviceBytes,
+      @Nullable Long deviceReads) {
+    static final Cost UNKNOWN = new Cost(null, null, null, null, null, null);
   }
 
   /**

@@ -60,7 +60,7 @@ public final class RunTable {
   }
 
   /** A run in a few words, for a log. */
-  static String sentence(RunResult run) {
+  public static String sentence(RunResult run) {
     String normal = time(run.progress().backToNormalMs());
     return "first instruction after %s, back to normal %s, memory %s"
         .formatted(

@@ -96,9 +96,9 @@ public final class RunningMachine implements Subject.Running {
   }
 
   @Override
-  public Duration saveAsRival(Path file) throws IOException {
+  public Duration saveAsRival(String rival, Path file) throws IOException {
     try (Qmp monitor = Qmp.connect(qmp(), MONITOR)) {
-      Duration elapsed = StockEager.save(monitor, file);
+      Duration elapsed = StockEager.of(rival).save(monitor, file);
       monitor.execute("cont");
       return elapsed;
     }

@@ -86,7 +86,7 @@ public final class SaveBenchmark {
     Path file = work.resolve("stock");
     try (Qmp qmp = Qmp.connect(running.qmp(), MONITOR)) {
       qmp.execute("migrate-set-parameters", Map.of("max-bandwidth", bytesPerSecond));
-      Duration elapsed = StockEager.save(qmp, file);
+      Duration elapsed = StockEager.STREAM.save(qmp, file);
       qmp.execute("migrate-set-parameters", Map.of("max-bandwidth", 128L << 20));
       qmp.execute("cont");
       note(name, elapsed.toNanos() / 1e6, round);

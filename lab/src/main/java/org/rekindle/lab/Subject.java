@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.image.Image;
@@ -45,9 +44,9 @@ public interface Subject {
     return false;
   }
 
-  /** Who else saves and restores it, such as "stock QEMU"; empty if there is nobody. */
-  default Optional<String> rival() {
-    return Optional.empty();
+  /** Who else saves and restores it here, such as "stock QEMU"; empty if there is nobody. */
+  default List<String> rivals() throws IOException {
+    return List.of();
   }
 
   /** What it is restored for. */
@@ -76,11 +75,11 @@ public interface Subject {
     Saved save(Path image, Image.Progress progress) throws IOException;
 
     /**
-     * Saves it as the {@linkplain Subject#rival rival} does, and lets it run on.
+     * Saves it as one of its {@linkplain Subject#rivals rivals} does, and lets it run on.
      *
      * @return how long that took
      */
-    default Duration saveAsRival(Path file) throws IOException {
+    default Duration saveAsRival(String rival, Path file) throws IOException {
       throw new UnsupportedOperationException("it has no rival");
     }
 
@@ -111,13 +110,16 @@ public interface Subject {
     Outcome settled(Outcome outcome) throws IOException;
 
     /**
-     * Restores it as the {@linkplain Subject#rival rival} does.
+     * Restores it as one of its {@linkplain Subject#rivals rivals} does.
      *
      * @return when it ran its first instruction, on the clock of {@link System#nanoTime}
      */
-    default long restoreAsRival(Path file) throws IOException {
+    default long restoreAsRival(String rival, Path file) throws IOException {
       throw new UnsupportedOperationException("it has no rival");
     }
+
+    /** The process whose memory it is. */
+    long pid();
 
     /** How many virtual CPUs its faults tell apart; 0 if they do not. */
     default int vcpus() {

@@ -9,9 +9,29 @@ package org.rekindle.lab;
  * @param rounds how often it hashes each page: how long the work on a page takes
  * @param seed of data and order
  * @param threads walkers; only the first one beats and writes
+ * @param shape of the walk
  */
 public record WorkloadParameters(
-    int fillMiB, int setMiB, int batchPages, int rounds, int seed, int threads) {
+    int fillMiB, int setMiB, int batchPages, int rounds, int seed, int threads, Shape shape) {
+  /**
+   * How the walk goes.
+   *
+   * @param sequential in the order of addresses, not of a shuffle
+   * @param writeOneIn one page in so many is written, the others are only read
+   * @param strayEveryBeats after so many beats a page from anywhere is read once; 0: never
+   */
+  public record Shape(boolean sequential, int writeOneIn, int strayEveryBeats) {
+    static final Shape DEMO = new Shape(false, 5, 0);
+
+    public Shape {
+      if (writeOneIn < 1 || strayEveryBeats < 0) {
+        throw new IllegalArgumentException(
+            "one page in %d is written, one beat in %d strays"
+                .formatted(writeOneIn, strayEveryBeats));
+      }
+    }
+  }
+
   /**
    * For a guest of 1 GiB. With 200 rounds a beat comes every 20 ms and a pass takes 4 s under TCG
    * on a 2024 server core: 1.5 ns for each hashed word, 128 pages of 504 words, 192 batches.
@@ -28,8 +48,18 @@ public record WorkloadParameters(
     }
   }
 
+  /** With the demo's walk. */
+  public WorkloadParameters(
+      int fillMiB, int setMiB, int batchPages, int rounds, int seed, int threads) {
+    this(fillMiB, setMiB, batchPages, rounds, seed, threads, Shape.DEMO);
+  }
+
   public WorkloadParameters withThreads(int walkers) {
-    return new WorkloadParameters(fillMiB, setMiB, batchPages, rounds, seed, walkers);
+    return new WorkloadParameters(fillMiB, setMiB, batchPages, rounds, seed, walkers, shape);
+  }
+
+  public WorkloadParameters withShape(Shape other) {
+    return new WorkloadParameters(fillMiB, setMiB, batchPages, rounds, seed, threads, other);
   }
 
   /** How many beats a pass over the working set has. */
@@ -38,7 +68,13 @@ public record WorkloadParameters(
   }
 
   String kernelArguments() {
-    return "rekindle.fill=%d rekindle.set=%d rekindle.batch=%d rekindle.rounds=%d rekindle.seed=%d rekindle.threads=%d"
-        .formatted(fillMiB, setMiB, batchPages, rounds, seed, threads);
+    String walk =
+        "rekindle.fill=%d rekindle.set=%d rekindle.batch=%d rekindle.rounds=%d rekindle.seed=%d rekindle.threads=%d"
+            .formatted(fillMiB, setMiB, batchPages, rounds, seed, threads);
+    return shape.equals(Shape.DEMO)
+        ? walk
+        : walk
+            + " rekindle.sequential=%d rekindle.writes=%d rekindle.strays=%d"
+                .formatted(shape.sequential ? 1 : 0, shape.writeOneIn, shape.strayEveryBeats);
   }
 }

@@ -14,8 +14,9 @@
  *
  * Parameters come from the kernel command line as rekindle.NAME=NUMBER (see struct parameters).
  *
- * A page is 504 words of data and, in its last 64 bytes, a counter that the checks leave out: a fifth
- * of the working set has it written on every pass, so that a restore sees writes as well.
+ * A page is 504 words of data and, in its last 64 bytes, a counter that the checks leave out: a part
+ * of the working set (a fifth, unless told otherwise) has it written on every pass, so that a restore
+ * sees writes as well.
  *
  * Generators and checks work on 64-bit words with few instructions for each: under emulation (TCG)
  * the number of instructions is what counts.
@@ -44,10 +45,14 @@ struct parameters {
   long rounds;  /* hashes over each page: how much work a page is */
   long seed;    /* of data and order */
   long threads; /* walkers; only the first one beats and writes */
+  long sequential; /* 1: the walk is in the order of addresses */
+  long writes;  /* one page in so many has its counter written */
+  long strays;  /* after so many beats a page from anywhere is read; 0: never */
 };
 
 static struct parameters parameters = {
-    .fill = 720, .set = 96, .batch = 128, .rounds = 200, .seed = 1, .threads = 1};
+    .fill = 720, .set = 96, .batch = 128, .rounds = 200, .seed = 1, .threads = 1,
+    .sequential = 0, .writes = 5, .strays = 0};
 static uint64_t *memory;
 static uint32_t *order; /* page numbers of the working set, in the order of the walk */
 static long set_pages;
@@ -90,7 +95,9 @@ static void read_parameters(void) {
   static const struct { const char *name; long *value; } known[] = {
       {"rekindle.fill=", &parameters.fill},     {"rekindle.set=", &parameters.set},
       {"rekindle.batch=", &parameters.batch},   {"rekindle.rounds=", &parameters.rounds},
-      {"rekindle.seed=", &parameters.seed},     {"rekindle.threads=", &parameters.threads}};
+      {"rekindle.seed=", &parameters.seed},     {"rekindle.threads=", &parameters.threads},
+      {"rekindle.sequential=", &parameters.sequential}, {"rekindle.writes=", &parameters.writes},
+      {"rekindle.strays=", &parameters.strays}};
   char line[4096];
   int file = open("/proc/cmdline", O_RDONLY);
   ssize_t bytes = file < 0 ? 0 : read(file, line, sizeof line - 1);
@@ -176,7 +183,7 @@ static void fill_memory(long pages) {
 
 /* ---- the walk ---- */
 
-/* The working set: one page out of each fill/set pages, in the order of a seeded shuffle. */
+/* The working set: one page out of each fill/set pages, in the order of a seeded shuffle or as they lie. */
 static void choose_set(long pages) {
   uint64_t r = mix(parameters.seed) | 1;
   order = malloc(set_pages * sizeof *order);
@@ -185,7 +192,7 @@ static void choose_set(long pages) {
     r = step(r);
     order[i] = first + r % (next - first);
   }
-  for (long i = set_pages - 1; i > 0; i--) {
+  for (long i = set_pages - 1; i > 0 && !parameters.sequential; i--) {
     r = step(r);
     long j = r % (i + 1);
     uint32_t swapped = order[i];
@@ -202,8 +209,14 @@ static uint64_t hash_page(const uint64_t *page, uint64_t h) {
 static uint64_t work_on(uint32_t number, uint64_t h, int writes) {
   uint64_t *page = memory + (uint64_t)number * PAGE_WORDS;
   for (long round = 0; round < parameters.rounds; round++) h = hash_page(page, h);
-  if (writes && number % 5 == 0) page[COUNTER]++;
+  if (writes && number % parameters.writes == 0) page[COUNTER]++;
   return h;
+}
+
+/* A page that the working set has not, most likely: the late faults of a real machine. */
+static void stray(uint64_t beat, long pages) {
+  static volatile uint64_t h;
+  h = hash_page(memory + mix(parameters.seed + beat) % pages * PAGE_WORDS, h);
 }
 
 /* Further walkers only read: they fault at the same time as the first one does. */
@@ -262,8 +275,9 @@ int main(void) {
   double start = now();
   long pages = parameters.fill * 256;
   set_pages = parameters.set * 256;
-  if (pages < 1 || set_pages < 1 || set_pages > pages || parameters.batch < 1) {
-    say("refused: set= must lie between 1 and fill=, batch= must be positive\n");
+  if (pages < 1 || set_pages < 1 || set_pages > pages || parameters.batch < 1 ||
+      parameters.writes < 1) {
+    say("refused: set= must lie between 1 and fill=, batch= and writes= must be positive\n");
     return 1;
   }
   memory = mmap(NULL, pages * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -286,6 +300,7 @@ int main(void) {
     long first = (beat - 1) % period * parameters.batch, next = first + parameters.batch;
     uint64_t h = 0;
     for (long i = first; i < next && i < set_pages; i++) h = work_on(order[i], h, 1);
+    if (parameters.strays && beat % parameters.strays == 0) stray(beat, pages);
     if (!quiet) say("beat %lu %016lx\n", beat, h);
     obey_input(pages);
   }

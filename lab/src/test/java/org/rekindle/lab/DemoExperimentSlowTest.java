@@ -38,8 +38,7 @@ class DemoExperimentSlowTest {
     }
   }
 
-  private List<RunResult> run(Subject subject, DemoExperiment.Narrator narrator)
-      throws IOException {
+  private List<RunResult> run(Subject subject, Narrator narrator) throws IOException {
     return new DemoExperiment(
             new DemoExperiment.Settings(subject, out, DiskThrottle.Limits.DISK, FAST_FILL, "test"),
             narrator)
@@ -47,7 +46,7 @@ class DemoExperimentSlowTest {
   }
 
   /** Listens, and interrupts the experiment when it begins a step. */
-  private record Interrupting(String step) implements DemoExperiment.Narrator {
+  private record Interrupting(String step) implements Narrator {
     @Override
     public void say(String line) {
       System.err.println(line);
@@ -80,7 +79,7 @@ class DemoExperimentSlowTest {
     Subject subject = guest.subject();
     List<RunResult> runs = run(subject, new Interrupting("never"));
     System.err.println(RunTable.of(runs));
-    List<String> expected = new ArrayList<>(subject.rival().stream().toList());
+    List<String> expected = new ArrayList<>(subject.rivals());
     expected.addAll(List.of("eager", "lazy", "working-set", "adaptive"));
     assertThat(runs).extracting(run -> run.condition().strategy()).isEqualTo(expected);
     for (RunResult run : runs) {

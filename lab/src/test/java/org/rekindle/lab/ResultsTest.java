@@ -53,7 +53,7 @@ class ResultsTest {
     // it holds 950 - t: u = 0.9 allows 200, so 750 ms.
     var responsiveness = SampleResults.KNOWN.responsiveness();
     assertThat(responsiveness.stallScope()).isEqualTo(StallScope.PER_VCPU);
-    assertThat(responsiveness.ttrMs()).containsEntry("1s@0.9", 750.0).hasSize(24);
+    assertThat(responsiveness.ttrMs()).containsEntry("1s@0.9", 750.0).hasSize(33);
     assertThat(responsiveness.ttrMs()).containsEntry("1s@0.5", 35.25);
     assertThat(responsiveness.responsivenessClass()).contains(ResponsivenessClass.NOTICEABLE);
     assertThat(SampleResults.KNOWN.paging().coverage()).isEqualTo(23_000 / 23_210.0);
@@ -63,7 +63,7 @@ class ResultsTest {
   @Test
   void whatIsUnknownStaysUnknown() {
     var responsiveness = SampleResults.UNKNOWN.responsiveness();
-    assertThat(responsiveness.ttrMs()).hasSize(24).containsEntry("1s@0.9", null);
+    assertThat(responsiveness.ttrMs()).hasSize(33).containsEntry("1s@0.9", null);
     assertThat(responsiveness.responsivenessClass()).isEqualTo(Optional.empty());
     assertThat(SampleResults.UNKNOWN.paging().coverage()).isNull();
     assertThat(new RunResult.Paging(0L, 0L, 0L, 0L, 0L, 0L, 0L).precision()).isNull();

@@ -14,7 +14,7 @@ class RunTableTest {
         RunResult.of(new RunResult.Condition("1 GiB Linux", "stock QEMU", "disk", 1));
     RunResult known =
         RunResult.of(new RunResult.Condition("1 GiB Linux", "adaptive", "disk", 1))
-            .with(new RunResult.Progress(88.4, 1234.5, null, 5000.0, null, List.of()))
+            .with(new RunResult.Progress(null, 88.4, 1234.5, null, 5000.0, null, List.of()))
             .with(RunResult.Responsiveness.of(StallTimeline.perGuest(88_400_000, List.of())))
             .with(new RunResult.Paging(7000L, 1L, 2L, 595_300_000L, 600L, 25_021L, 24_000L))
             .with(new RunResult.Evidence(false, null, Map.of(), null, null, null));

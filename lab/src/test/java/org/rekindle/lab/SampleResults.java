@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.rekindle.lab.RunResult.Condition;
+import org.rekindle.lab.RunResult.Cost;
 import org.rekindle.lab.RunResult.Evidence;
 import org.rekindle.lab.RunResult.Paging;
 import org.rekindle.lab.RunResult.Progress;
@@ -29,6 +30,7 @@ final class SampleResults {
       new RunResult(
           new Condition("1 GiB Linux, 2 vCPUs", "adaptive", "disk, 100 MB/s", 1),
           new Progress(
+              20.5,
               35.25,
               61.5,
               120.000001,
@@ -43,6 +45,7 @@ final class SampleResults {
                       new Stall(40_000_000, 90_000_000, 0),
                       new Stall(50_000_000, 950_000_000, 1)))),
           new Paging(210L, 12L, 4000L, 190_000_000L, 1500L, 24_000L, 23_000L),
+          new Cost(410.0, 2300.0, 180L << 20, 1100L << 20, 195_000_000L, 1510L),
           new Evidence(
               true,
               "adaptive-1.csv",

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.lab.RunResult;
+import org.rekindle.lab.Spread;
 
 /**
  * All repetitions of one strategy under one condition.

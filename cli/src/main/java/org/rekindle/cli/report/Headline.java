@@ -3,6 +3,7 @@ package org.rekindle.cli.report;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.rekindle.lab.Spread;
 import org.rekindle.responsiveness.ResponsivenessClass;
 
 /** Says in a sentence or two who won, by how much, and how that feels. */

@@ -8,6 +8,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.lab.Results;
 import org.rekindle.lab.RunResult;
+import org.rekindle.lab.Spread;
 import org.rekindle.responsiveness.ResponsivenessClass;
 
 /** Results as the JSON tree that the page's scripts draw. */

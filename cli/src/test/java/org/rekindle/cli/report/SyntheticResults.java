@@ -17,6 +17,7 @@ import org.rekindle.lab.FaultRow;
 import org.rekindle.lab.Results;
 import org.rekindle.lab.RunResult;
 import org.rekindle.lab.RunResult.Condition;
+import org.rekindle.lab.RunResult.Cost;
 import org.rekindle.lab.RunResult.Evidence;
 import org.rekindle.lab.RunResult.Paging;
 import org.rekindle.lab.RunResult.Progress;
@@ -205,6 +206,7 @@ final class SyntheticResults {
         new RunResult(
             new Condition(GUEST, strategy, STORAGE, repetition),
             new Progress(
+                null,
                 firstMs,
                 beatsMs.getFirst(),
                 back.isPresent() ? back.getAsLong() / 1e6 : null,
@@ -222,6 +224,7 @@ final class SyntheticResults {
                     demanded + bytesRead / 1_000_000,
                     (long) prefetched,
                     prefetched == 0 ? 0L : prefetched - 1650L),
+            new Cost(null, null, null, null, null, null),
             new Evidence(true, log, memory, "7.2.13", null, null)));
   }
 }

@@ -1,6 +1,7 @@
 package org.rekindle.lab.simulator;
 
 import java.util.BitSet;
+import java.util.function.LongUnaryOperator;
 import org.rekindle.image.PageStore;
 import org.rekindle.workingset.Profile;
 
@@ -43,6 +44,16 @@ public final class Oracle {
 
   /** The limit of restores of this image, for a guest that touches these pages at these times. */
   public static Oracle of(StorageModel storage, HostCosts costs, PageStore base, Profile touches) {
+    return of(storage::fastestNs, costs, base, touches);
+  }
+
+  /**
+   * The same from storage that was measured.
+   *
+   * @param fastestNs the least time in which so many bytes can be had
+   */
+  public static Oracle of(
+      LongUnaryOperator fastestNs, HostCosts costs, PageStore base, Profile touches) {
     long[] arrivalNs = new long[touches.size()];
     long[] touchNs = new long[touches.size()];
     BitSet slots = new BitSet();
@@ -54,7 +65,7 @@ public final class Oracle {
         bytes += (double) base.storedBytes(block) / base.slots(block);
       }
       touchNs[i] = touches.touchNs(i);
-      arrivalNs[i] = costs.beforeNs() + (bytes == 0 ? 0 : storage.fastestNs((long) bytes));
+      arrivalNs[i] = costs.beforeNs() + (bytes == 0 ? 0 : fastestNs.applyAsLong((long) bytes));
     }
     return new Oracle(arrivalNs, touchNs, costs.beforeNs() + costs.startupNs());
   }

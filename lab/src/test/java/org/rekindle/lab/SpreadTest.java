@@ -1,4 +1,4 @@
-package org.rekindle.cli.report;
+package org.rekindle.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

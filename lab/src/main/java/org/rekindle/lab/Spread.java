@@ -1,4 +1,4 @@
-package org.rekindle.cli.report;
+package org.rekindle.lab;
 
 import java.util.Collection;
 import java.util.Objects;
@@ -9,10 +9,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param known how many repetitions have the number at all
  */
-record Spread(double median, double min, double max, int known) {
+public record Spread(double median, double min, double max, int known) {
 
   /** Of all that are known; null if none is. */
-  static @Nullable Spread of(Collection<? extends @Nullable Number> repetitions) {
+  public static @Nullable Spread of(Collection<? extends @Nullable Number> repetitions) {
     double[] sorted =
         repetitions.stream()
             .filter(Objects::nonNull)
@@ -28,7 +28,7 @@ record Spread(double median, double min, double max, int known) {
     return new Spread(median, sorted[0], sorted[sorted.length - 1], sorted.length);
   }
 
-  boolean overlaps(Spread other) {
+  public boolean overlaps(Spread other) {
     return min <= other.max && other.min <= max;
   }
 }
