@@ -54,6 +54,7 @@ public final class Main implements Runnable {
           InspectCommand.class,
           ReportCommand.class,
           DemoCommand.class,
+          BenchCommand.class,
           HelpCommand.class);
 
   private Main() {}
