@@ -4,10 +4,13 @@
  * handler in C needs.
  *
  *   gcc -O2 -Wall -Wextra -pthread -o uffd_handler uffd_handler.c
- *   ./uffd_handler SOCKET FILE SESSIONS
+ *   ./uffd_handler SOCKET FILE SESSIONS [LOG]
  *
- * Listens at SOCKET, serves SESSIONS connections, each in a thread of its own, and ends when the last has ended. FILE
- * holds the regions one after the other. Nothing is brought in that nobody waits for.
+ * Listens at SOCKET (and then prints "listening"), serves SESSIONS connections, each in a thread of its own, and ends
+ * when the last has ended. FILE holds the regions one after the other. Nothing is brought in that nobody waits for.
+ *
+ * With LOG, for one session, FILE is left where it is, cold on its disk, and read as its mapping faults; afterwards
+ * LOG has a line "arrival served page" for each fault: CLOCK_MONOTONIC in nanoseconds, and the page of the file.
  *
  * The order matters: events are read in batches, and what was removed is noted before any fault of
  * the batch is answered; while an event is unread, every copy fails with EAGAIN, so the fault is put
@@ -28,6 +31,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, MAX_REGIONS = 16, BATCH = 32, MAX_MESSAGE = 1 << 16 };
@@ -41,12 +45,27 @@ struct session {
   struct region regions[MAX_REGIONS];
   uint8_t *removed; /* a byte for each page of the file */
   uint64_t waiting[4 * BATCH]; /* addresses whose copy is to be tried again */
+  uint64_t since[4 * BATCH]; /* and when they came */
   int waiting_count;
 };
+
+struct fault {
+  uint64_t arrival, served, page;
+};
+
+static const char *log_file; /* NULL: nothing is logged */
+static struct fault *faults;
+static size_t fault_count, fault_room;
 
 static const uint8_t *memory;
 static uint64_t memory_bytes;
 static uint8_t *zeros;
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
 
 static void die(const char *what) {
   fprintf(stderr, "uffd_handler: %s: %s\n", what, strerror(errno));
@@ -115,6 +134,26 @@ static int serve(struct session *session, uint64_t address) {
   return 1;
 }
 
+static void note_served(struct session *session, uint64_t address, uint64_t arrival) {
+  if (fault_count == fault_room) {
+    fault_room = fault_room ? 2 * fault_room : 1 << 16;
+    faults = realloc(faults, fault_room * sizeof *faults);
+    if (!faults) die("memory for the log");
+  }
+  struct region *region = region_of(session, address);
+  uint64_t page = (region->offset + address - region->address) / PAGE;
+  faults[fault_count++] = (struct fault){arrival, now(), page};
+}
+
+static void write_log(void) {
+  FILE *out = fopen(log_file, "w");
+  if (!out) die(log_file);
+  for (size_t i = 0; i < fault_count; i++) {
+    fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", faults[i].arrival, faults[i].served, faults[i].page);
+  }
+  if (fclose(out)) die(log_file);
+}
+
 static void note_removed(struct session *session, uint64_t start, uint64_t end) {
   struct region *region = region_of(session, start);
   memset(session->removed + (region->offset + start - region->address) / PAGE, 1, (end - start) / PAGE);
@@ -127,16 +166,23 @@ static void drain(struct session *session) {
     int room = 4 * BATCH - session->waiting_count;
     ssize_t bytes = read(session->uffd, events, (room < BATCH ? room : BATCH) * sizeof *events);
     if (bytes < 0 && errno != EAGAIN) die("read");
+    uint64_t arrival = log_file ? now() : 0;
     for (int i = 0; i < bytes / (ssize_t)sizeof *events; i++) {
       if (events[i].event == UFFD_EVENT_REMOVE) {
         note_removed(session, events[i].arg.remove.start, events[i].arg.remove.end);
       } else if (events[i].event == UFFD_EVENT_PAGEFAULT) {
+        session->since[session->waiting_count] = arrival;
         session->waiting[session->waiting_count++] = events[i].arg.pagefault.address;
       }
     }
     int kept = 0;
     for (int i = 0; i < session->waiting_count; i++) {
-      if (!serve(session, session->waiting[i])) session->waiting[kept++] = session->waiting[i];
+      if (!serve(session, session->waiting[i])) {
+        session->since[kept] = session->since[i];
+        session->waiting[kept++] = session->waiting[i];
+      } else if (log_file) {
+        note_served(session, session->waiting[i], session->since[i]);
+      }
     }
     session->waiting_count = kept;
     if (bytes < 0 && kept == 0) return;
@@ -160,15 +206,16 @@ static void *run(void *argument) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 4) {
-    fprintf(stderr, "usage: uffd_handler SOCKET FILE SESSIONS\n");
+  if (count != 4 && count != 5) {
+    fprintf(stderr, "usage: uffd_handler SOCKET FILE SESSIONS [LOG]\n");
     return 1;
   }
+  log_file = count == 5 ? arguments[4] : NULL;
   int file = open(arguments[2], O_RDONLY | O_CLOEXEC);
   struct stat status;
   if (file < 0 || fstat(file, &status)) die(arguments[2]);
   memory_bytes = status.st_size;
-  memory = mmap(NULL, memory_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+  memory = mmap(NULL, memory_bytes, PROT_READ, MAP_PRIVATE | (log_file ? 0 : MAP_POPULATE), file, 0);
   zeros = mmap(NULL, 2 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (memory == MAP_FAILED || zeros == MAP_FAILED) die("mmap");
 
@@ -180,7 +227,9 @@ int main(int count, char **arguments) {
   if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 64)) {
     die(arguments[1]);
   }
-  int sessions = atoi(arguments[3]);
+  puts("listening");
+  fflush(stdout);
+  int sessions = log_file ? 1 : atoi(arguments[3]); /* the log is one session's */
   pthread_t *threads = calloc(sessions, sizeof *threads);
   for (int i = 0; i < sessions; i++) {
     struct session *session = calloc(1, sizeof *session);
@@ -190,5 +239,6 @@ int main(int count, char **arguments) {
   }
   unlink(arguments[1]);
   for (int i = 0; i < sessions; i++) pthread_join(threads[i], NULL);
+  if (log_file) write_log();
   return 0;
 }

@@ -2,6 +2,7 @@ package org.rekindle.lab;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,9 @@ import org.rekindle.scope.Scope;
 public record DemoProcess(ProcessMachine machine) implements Subject {
   private static final int HOT_ONE_IN = 8;
   private static final long SEED_OF_OTHERS = 2;
+
+  /** It says so before it touches a page. */
+  private static final Duration RUNNING = Duration.ofSeconds(30);
 
   /**
    * The guest of {@code rekindle demo --guest process}: 192 of 256 MiB are filled, and 27 MiB are
@@ -97,6 +101,11 @@ public record DemoProcess(ProcessMachine machine) implements Subject {
 
   @Override
   public boolean waitsForRestore() {
+    return true;
+  }
+
+  @Override
+  public boolean takesOtherHandlers() {
     return true;
   }
 
@@ -202,6 +211,13 @@ public record DemoProcess(ProcessMachine machine) implements Subject {
     @Override
     public Outcome settled(Outcome outcome) throws IOException {
       return Objects.requireNonNull(incoming).settled(outcome);
+    }
+
+    @Override
+    public long restoreByHandler(Image image, Path socket) throws IOException {
+      ProcessIncoming.handOver(guest, image, settings, socket);
+      guest.run();
+      return guest.console().awaitLine("running", RUNNING).arrivalNs();
     }
 
     @Override

@@ -168,6 +168,38 @@ public final class MeasuredRun {
     }
   }
 
+  /**
+   * Restores by a handler that is not ours, which knows the pages and nothing else.
+   *
+   * @param memory the subject's memory as a file, region after region
+   */
+  public RunResult restoreByHandler(String name, HandlerInC handler, Path memory)
+      throws IOException {
+    @Nullable String remark = prepareCache(memory);
+    CostMeter meter = CostMeter.start(conditions.group());
+    try (HandlerInC.Session session = handler.serve(memory);
+        Image image = Image.open(saved.image())) {
+      long startNs = System.nanoTime();
+      long commandNs;
+      long firstInstructionNs;
+      long untilNs;
+      RunResult run;
+      try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
+        commandNs = commandNs(startNs, meter, machine);
+        firstInstructionNs = machine.restoreByHandler(image, session.socket()) - commandNs;
+        run = watch(machine.console(), name, commandNs, firstInstructionNs);
+        untilNs = System.nanoTime();
+        run =
+            run.with(meter.stop(machine.pid()))
+                .with(evidence(machine, remark, faultLog(name), image.memory(), null));
+      }
+      List<FaultRow> rows = session.faults(image.memory().region(0).name(), commandNs, untilNs);
+      FaultLogCsv.write(rows, out.resolve(faultLog(name)));
+      return run.with(responsiveness(firstInstructionNs, 0, rows))
+          .with(new RunResult.Paging((long) rows.size(), 0L, null, null, null, null, null));
+    }
+  }
+
   /** Drops or reads the files; what a reader of the results should know, if that failed. */
   private @Nullable String prepareCache(Path files) throws IOException {
     return switch (conditions.cache()) {

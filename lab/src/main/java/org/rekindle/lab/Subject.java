@@ -49,6 +49,11 @@ public interface Subject {
     return List.of();
   }
 
+  /** Whether its memory can be handed over to another handler, as Firecracker's. */
+  default boolean takesOtherHandlers() {
+    return false;
+  }
+
   /** What it is restored for. */
   enum Purpose {
     /** It runs. */
@@ -116,6 +121,17 @@ public interface Subject {
      */
     default long restoreAsRival(String rival, Path file) throws IOException {
       throw new UnsupportedOperationException("it has no rival");
+    }
+
+    /**
+     * Has its memory handed over to another handler of page faults, and runs.
+     *
+     * @param image what it is restored from, but for its memory
+     * @param socket where the handler listens
+     * @return when it ran its first instruction, on the clock of {@link System#nanoTime}
+     */
+    default long restoreByHandler(Image image, Path socket) throws IOException {
+      throw new UnsupportedOperationException("its memory is not handed over");
     }
 
     /** The process whose memory it is. */

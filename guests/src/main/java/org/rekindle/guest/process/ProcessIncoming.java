@@ -69,6 +69,21 @@ public final class ProcessIncoming implements AutoCloseable {
     return new ProcessIncoming(process, incoming, settings.runs());
   }
 
+  /**
+   * Has a process map memory and hand it over to another handler, which serves the image's pages.
+   * The guest runs as soon as it is told to ({@link ProcessGuest#run}).
+   *
+   * @param socket where that handler listens
+   */
+  public static void handOver(ProcessGuest process, Image image, Settings settings, Path socket)
+      throws IOException {
+    process.restore(
+        socket,
+        image.memory().bytes(),
+        settings.backing(),
+        registers(SavedProcess.of(image), settings.seed()));
+  }
+
   private static List<Registers> registers(SavedProcess saved, @Nullable Long seed) {
     if (seed == null) {
       return saved.workers();

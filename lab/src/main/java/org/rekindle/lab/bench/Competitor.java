@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.rekindle.image.Image;
+import org.rekindle.lab.HandlerInC;
 import org.rekindle.lab.MeasuredRun;
 import org.rekindle.lab.Subject;
 import org.rekindle.restore.Plan;
@@ -21,6 +22,9 @@ sealed interface Competitor {
 
   /** A plan for our pager, from the image in one of its layouts. */
   record Planned(String name, Layout layout, MeasuredRun.Planner planner) implements Competitor {}
+
+  /** The least that answers page faults, in C: demand only, from a file of all memory. */
+  record Handler(String name) implements Competitor {}
 
   /**
    * Which copy of the image: all have the same base, and differ in the profile and in the hot store
@@ -80,6 +84,9 @@ sealed interface Competitor {
   static List<Competitor> all(Subject subject, Strategy.Options options) throws IOException {
     List<Competitor> all = new ArrayList<>();
     subject.rivals().forEach(rival -> all.add(new Stock(rival)));
+    if (subject.takesOtherHandlers() && HandlerInC.isAvailable()) {
+      all.add(new Handler("userfaultfd handler in C"));
+    }
     all.add(new Planned("postcopy, linear", Layout.RECORDED, RivalPlans::postcopyLinear));
     all.add(new Planned("REAP's order", Layout.BY_ADDRESS, RivalPlans::reap));
     all.add(new Planned("FaaSnap's order", Layout.IN_GROUPS, RivalPlans::faasnap));

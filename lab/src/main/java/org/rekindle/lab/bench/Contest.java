@@ -11,6 +11,7 @@ import org.rekindle.image.Image;
 import org.rekindle.lab.DiskThrottle;
 import org.rekindle.lab.Environment;
 import org.rekindle.lab.GuestKit;
+import org.rekindle.lab.HandlerInC;
 import org.rekindle.lab.MeasuredRun;
 import org.rekindle.lab.Narrator;
 import org.rekindle.lab.RunResult;
@@ -204,6 +205,11 @@ final class Contest {
       throws IOException {
     return switch (competitor) {
       case Competitor.Stock(String rival) -> run.restoreAsRival(rival);
+      case Competitor.Handler(String name) -> {
+        Path memory = layouts.memory();
+        yield run.restoreByHandler(
+            name, HandlerInC.compile(memory.resolveSibling("")).orElseThrow(), memory);
+      }
       case Competitor.Planned(String name, Competitor.Layout layout, MeasuredRun.Planner plan) ->
           run.restore(name, layouts.of(layout), plan);
     };

@@ -1,11 +1,21 @@
 package org.rekindle.lab.bench;
 
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.rekindle.image.Image;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.image.PageReader;
 import org.rekindle.workingset.Profile;
 
 /**
@@ -48,6 +58,33 @@ final class ImageLayouts {
     }
     Image.attach(part, profile); // replaces names, never the linked files themselves
     Files.move(part, directory);
+  }
+
+  /** All memory as one file, region after region, with holes where it is zero. */
+  Path memory() throws IOException {
+    Path file = image.resolveSibling(image.getFileName() + ".memory");
+    if (!Files.exists(file)) {
+      Path part = file.resolveSibling("." + file.getFileName() + ".part");
+      try (Image open = Image.open(image);
+          PageReader pages = open.newPageReader();
+          Arena arena = Arena.ofConfined();
+          FileChannel out = FileChannel.open(part, CREATE, TRUNCATE_EXISTING, READ, WRITE)) {
+        MemorySegment page = arena.allocate(MemoryMap.PAGE_BYTES, MemoryMap.PAGE_BYTES);
+        int count = open.memory().pages();
+        MemorySegment mapped =
+            out.map(FileChannel.MapMode.READ_WRITE, 0, (long) count * MemoryMap.PAGE_BYTES, arena);
+        for (int number = 0; number < count; number++) {
+          if (open.base().blockOf(number) >= 0) {
+            pages.read(number, page, 0);
+            MemorySegment.copy(
+                page, 0, mapped, (long) number * MemoryMap.PAGE_BYTES, MemoryMap.PAGE_BYTES);
+          }
+        }
+        mapped.force();
+      }
+      Files.move(part, file);
+    }
+    return file;
   }
 
   private static void deleteFiles(Path directory) throws IOException {

@@ -2,18 +2,25 @@ package org.rekindle.lab.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rekindle.lab.DemoProcess;
+import org.rekindle.lab.FaultLogCsv;
+import org.rekindle.lab.HandlerInC;
+import org.rekindle.lab.MeasuredRun;
 import org.rekindle.lab.Narrator;
+import org.rekindle.lab.RunResult;
+import org.rekindle.lab.SavedSubject;
 import org.rekindle.restore.Strategy;
 
 @Tag("slow")
@@ -83,6 +90,38 @@ class BenchSlowTest {
     BenchReport.write(findings, page);
     assertThat(page).content().contains("adaptive", "oracle", "bench-small-object.svg");
     assertThat(out.resolve("bench-small-object.svg")).exists();
+  }
+
+  @Test
+  void guestsThatComeBackAtOnceAllHaveTheirMemory() throws IOException {
+    SavedSubject saved = new GuestFiles(out).saved(DemoProcess.small(), new Interrupting("never"));
+    Strategy.Options options = new Strategy.Options(8192, Integer.MAX_VALUE);
+    Wave wave = new Crowd(saved, StorageCondition.RAW, options).restore(3, 1, null);
+    assertThat(wave.identical()).isEqualTo(3);
+    assertThat(wave.ttrMs()).hasSize(3).allMatch(ttrMs -> ttrMs > 0 && ttrMs <= wave.allInMs());
+    assertThat(wave.placedBytesPerSecond()).isPositive();
+    assertThat(Wave.fromMap(wave.toMap())).isEqualTo(wave);
+  }
+
+  @Test
+  void theHandlerInCBringsTheSameGuestBackAndTellsEachFault() throws IOException {
+    assumeTrue(HandlerInC.isAvailable(), "no gcc here: apt install gcc");
+    SavedSubject saved = new GuestFiles(out).saved(DemoProcess.small(), new Interrupting("never"));
+    MeasuredRun run =
+        new MeasuredRun(
+            saved,
+            new MeasuredRun.Conditions("test", MeasuredRun.Cache.COLD, 0, 1, null),
+            out,
+            (_, _) -> {});
+    RunResult result =
+        run.restoreByHandler(
+            "in C",
+            HandlerInC.compile(out).orElseThrow(),
+            new ImageLayouts(saved.image()).memory());
+    assertThat(result.evidence().memoryIdentical()).isTrue();
+    assertThat(result.paging().demandFaults()).isPositive();
+    assertThat(FaultLogCsv.read(out.resolve("faults-in-c.csv")))
+        .hasSize(Objects.requireNonNull(result.paging().demandFaults()).intValue());
   }
 
   private static long lines(Path file, String containing) throws IOException {
