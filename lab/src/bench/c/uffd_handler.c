@@ -6,11 +6,12 @@
  *   gcc -O2 -Wall -Wextra -pthread -o uffd_handler uffd_handler.c
  *   ./uffd_handler SOCKET FILE SESSIONS [LOG]
  *
- * Listens at SOCKET (and then prints "listening"), serves SESSIONS connections, each in a thread of its own, and ends
- * when the last has ended. FILE holds the regions one after the other. Nothing is brought in that nobody waits for.
+ * Listens at SOCKET, serves SESSIONS connections, each in a thread of its own, and ends when the last has ended. FILE
+ * holds the regions one after the other. Nothing is brought in that nobody waits for.
  *
- * With LOG, for one session, FILE is left where it is, cold on its disk, and read as its mapping faults; afterwards
- * LOG has a line "arrival served page" for each fault: CLOCK_MONOTONIC in nanoseconds, and the page of the file.
+ * With LOG, for one session: says "listening" when it does, leaves FILE where it is, cold on its disk, and reads it as
+ * its mapping faults; afterwards LOG has a line "arrival served page" for each fault: CLOCK_MONOTONIC in nanoseconds,
+ * and the page of the file.
  *
  * The order matters: events are read in batches, and what was removed is noted before any fault of
  * the batch is answered; while an event is unread, every copy fails with EAGAIN, so the fault is put
@@ -227,8 +228,10 @@ int main(int count, char **arguments) {
   if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 64)) {
     die(arguments[1]);
   }
-  puts("listening");
-  fflush(stdout);
+  if (log_file) {
+    puts("listening");
+    fflush(stdout);
+  }
   int sessions = log_file ? 1 : atoi(arguments[3]); /* the log is one session's */
   pthread_t *threads = calloc(sessions, sizeof *threads);
   for (int i = 0; i < sessions; i++) {
