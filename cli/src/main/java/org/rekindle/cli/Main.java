@@ -55,6 +55,7 @@ public final class Main implements Runnable {
           ReportCommand.class,
           DemoCommand.class,
           BenchCommand.class,
+          LabCommand.class,
           HelpCommand.class);
 
   private Main() {}

@@ -16,6 +16,8 @@ class HelpTest {
   static List<CommandLine> commands() {
     CommandLine root = Main.commandLine();
     List<CommandLine> all = new ArrayList<>(root.getSubcommands().values());
+    all.addAll(
+        all.stream().flatMap(command -> command.getSubcommands().values().stream()).toList());
     all.removeIf(command -> command.getCommand() instanceof CommandLine.HelpCommand);
     all.add(root);
     return all;

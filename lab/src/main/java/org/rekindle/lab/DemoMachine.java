@@ -23,7 +23,7 @@ public record DemoMachine(
     int memoryMiB,
     Backing backing,
     Optional<Path> disk,
-    WorkloadParameters workload)
+    GuestWorkload workload)
     implements Subject {
 
   /** What guest memory is in the QEMU process. */
@@ -114,15 +114,17 @@ public record DemoMachine(
 
   @Override
   public int workingSetPages() {
-    return workload.setMiB() * 256;
+    return workload.workingSetPages();
   }
 
   @Override
   public List<String> method() {
     return List.of(
         "Times count from the call that starts QEMU.",
-        "memoryIdentical: the nonce of the guest's boot and its own checksum over all filled memory"
-            + " are the same as before the save.");
+        workload.sumsItsMemory()
+            ? "memoryIdentical: the nonce of the guest's boot and its own checksum over all filled memory"
+                + " are the same as before the save."
+            : "A guest is recognised by the nonce of its boot; its memory was not compared.");
   }
 
   /** Boots it; returns as soon as its monitor and its console answer. */
@@ -134,6 +136,11 @@ public record DemoMachine(
   @Override
   public RestoredMachine startForRestore(Purpose purpose) throws IOException {
     return RestoredMachine.start(this, purpose);
+  }
+
+  @Override
+  public boolean identityCoversMemory() {
+    return workload.sumsItsMemory();
   }
 
   @Override

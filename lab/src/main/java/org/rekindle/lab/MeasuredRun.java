@@ -298,6 +298,12 @@ public final class MeasuredRun {
         (long) used.cardinality());
   }
 
+  /** Null where the guest can only tell that it is the one that was saved. */
+  private @Nullable Boolean memoryIdentical(Subject.Returning machine) throws IOException {
+    boolean isTheSame = machine.identity().equals(saved.identity());
+    return (isTheSame && !saved.subject().identityCoversMemory()) ? null : (Boolean) isTheSame;
+  }
+
   private RunResult.Evidence evidence(
       Subject.Returning machine,
       @Nullable String remark,
@@ -310,11 +316,6 @@ public final class MeasuredRun {
       memory.regions().forEach(region -> memoryBytes.put(region.name(), region.bytes()));
     }
     return new RunResult.Evidence(
-        machine.identity().equals(saved.identity()),
-        faultLog,
-        memoryBytes,
-        machine.vmmVersion(),
-        blocktimeMs,
-        remark);
+        memoryIdentical(machine), faultLog, memoryBytes, machine.vmmVersion(), blocktimeMs, remark);
   }
 }

@@ -5,16 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import org.rekindle.guest.child.GuestConsole;
 import org.rekindle.image.Image;
 import org.rekindle.responsiveness.SteadyState;
-import org.rekindle.restore.Outcome;
-import org.rekindle.restore.Recording;
-import org.rekindle.restore.Restore;
-import org.rekindle.restore.RestoreThread;
-import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 
 /**
@@ -22,11 +15,7 @@ import org.rekindle.workingset.Profile;
  * saves it as its rivals and as Rekindle do, records its working set, and once more for the truth.
  */
 public final class Preparation {
-  private static final Duration BOOT = Duration.ofMinutes(5);
   private static final Duration MONITOR = Duration.ofSeconds(30);
-
-  /** Rates are taken over windows of a second: this many seconds of steady state. */
-  private static final int STEADY_SECONDS = 5;
 
   /**
    * What each fault, one at a time and from a warm cache, adds to the time of a pass: 120 us here,
@@ -60,7 +49,7 @@ public final class Preparation {
       narrator.say("  " + running.awaitReady());
       identity = running.identity();
       narrator.say("waiting for its steady state: one pass over the working set, then 5 s ...");
-      steadyState = steadyState(running.console());
+      steadyState = HeartbeatWatch.steadyState(running.console(), subject.beatsPerPass());
       narrator.say(
           "  %.1f heartbeats/s, standard deviation %.1f"
               .formatted(steadyState.beatsPerSecond(), steadyState.deviation()));
@@ -83,19 +72,6 @@ public final class Preparation {
   /** A name of something as a part of a file's name. */
   public static String fileName(String name) {
     return name.toLowerCase(java.util.Locale.ROOT).replaceAll("[^a-z0-9.]+", "-");
-  }
-
-  private SteadyState steadyState(GuestConsole console) throws IOException {
-    int warm = console.beats().size() + subject.beatsPerPass();
-    long fromNs = console.awaitBeats(warm, BOOT).arrivalNs();
-    List<GuestConsole.Beat> beats = console.beats();
-    while (beats.getLast().arrivalNs() - fromNs <= STEADY_SECONDS * 1_000_000_000L) {
-      console.awaitBeats(beats.size() + 1, MONITOR);
-      beats = console.beats();
-    }
-    long[] beatsNs = beats.stream().skip(warm).mapToLong(GuestConsole.Beat::arrivalNs).toArray();
-    return SteadyState.of(beatsNs, SteadyState.WINDOW_NS)
-        .orElseThrow(() -> new IOException("the guest's heartbeat is slower than one a second"));
   }
 
   private void saveAsRival(String rival, Subject.Running running, Path file) throws IOException {
@@ -123,13 +99,11 @@ public final class Preparation {
 
   private Profile record(Path directory, Subject.Purpose purpose, long recordingNs)
       throws IOException {
-    try (Image image = Image.open(directory);
-        Subject.Returning clone = subject.startForRestore(purpose)) {
-      Restore restore = new Restore(image, clone.connect(image), Strategy.recording(image));
-      Outcome outcome =
-          RestoreThread.run(
-              restore, recordingNs, 0, (done, _) -> narrator.progress("Recording", done, 0));
-      return Recording.profile(outcome);
-    }
+    return CloneRecording.record(
+        subject,
+        directory,
+        purpose,
+        recordingNs,
+        (done, _) -> narrator.progress("Recording", done, 0));
   }
 }

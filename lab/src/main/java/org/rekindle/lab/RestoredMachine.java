@@ -27,6 +27,7 @@ final class RestoredMachine implements Subject.Returning {
   /** A QEMU under emulation on a busy machine needs seconds to answer. */
   static final Duration PATIENCE = Duration.ofSeconds(30);
 
+  private final DemoMachine machine;
   private final Scope scope;
   private final QemuProcess qemu;
   private final GuestConsole console;
@@ -34,7 +35,9 @@ final class RestoredMachine implements Subject.Returning {
   private @Nullable Qmp qmp; // since connect
   private @Nullable QemuIncoming incoming; // since connect
 
-  private RestoredMachine(Scope scope, QemuProcess qemu, GuestConsole console, Path serial) {
+  private RestoredMachine(
+      DemoMachine machine, Scope scope, QemuProcess qemu, GuestConsole console, Path serial) {
+    this.machine = machine;
     this.scope = scope;
     this.folders = List.of(qemu.directory(), serial.getParent());
     this.qemu = qemu;
@@ -60,7 +63,7 @@ final class RestoredMachine implements Subject.Returning {
       } catch (IOException silent) {
         throw qemu.isAlive() ? silent : qemu.explain("QEMU ended before it could be restored into");
       }
-      return new RestoredMachine(scope, qemu, console, serial);
+      return new RestoredMachine(machine, scope, qemu, console, serial);
     } catch (IOException | RuntimeException failed) {
       try (scope) {
         throw failed;
@@ -92,7 +95,7 @@ final class RestoredMachine implements Subject.Returning {
 
   @Override
   public String identity() throws IOException {
-    return RunningMachine.identity(console);
+    return RunningMachine.identity(machine, console);
   }
 
   @Override

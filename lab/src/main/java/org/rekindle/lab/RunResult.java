@@ -36,6 +36,17 @@ public record RunResult(
         Evidence.NONE);
   }
 
+  /** The same run of a guest that has another name. */
+  public RunResult ofGuest(String guest) {
+    return new RunResult(
+        new Condition(guest, condition.strategy(), condition.storage(), condition.repetition()),
+        progress,
+        responsiveness,
+        paging,
+        cost,
+        evidence);
+  }
+
   public RunResult with(Progress measured) {
     return new RunResult(condition, measured, responsiveness, paging, cost, evidence);
   }

@@ -62,11 +62,12 @@ public final class RunTable {
   /** A run in a few words, for a log. */
   public static String sentence(RunResult run) {
     String normal = time(run.progress().backToNormalMs());
+    Boolean identical = run.evidence().memoryIdentical();
     return "first instruction after %s, back to normal %s, memory %s"
         .formatted(
             String.valueOf(time(run.progress().firstInstructionMs())),
             normal == null ? "not seen" : "after " + normal,
-            Boolean.TRUE.equals(run.evidence().memoryIdentical()) ? "identical" : "NOT identical");
+            identical == null ? "not compared" : identical ? "identical" : "NOT identical");
   }
 
   private static @Nullable String time(@Nullable Double ms) {

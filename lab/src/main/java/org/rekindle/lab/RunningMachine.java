@@ -22,13 +22,15 @@ public final class RunningMachine implements Subject.Running {
   /** QEMU listens some 50 ms after its start; with two busy cores it may need much longer. */
   private static final Duration LISTENING = Duration.ofSeconds(30);
 
-  private static final Duration BOOT = Duration.ofMinutes(5);
+  private static final Duration BOOT = Duration.ofMinutes(10);
   private static final Duration MONITOR = Duration.ofSeconds(30);
 
+  private final DemoMachine machine;
   private final ChildProcess qemu;
   private final GuestConsole console;
 
-  private RunningMachine(ChildProcess qemu, GuestConsole console) {
+  private RunningMachine(DemoMachine machine, ChildProcess qemu, GuestConsole console) {
+    this.machine = machine;
     this.qemu = qemu;
     this.console = console;
   }
@@ -48,7 +50,8 @@ public final class RunningMachine implements Subject.Running {
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD),
             directory);
     try {
-      return new RunningMachine(qemu, GuestConsole.connect(serial, qemu::isAlive, LISTENING));
+      return new RunningMachine(
+          machine, qemu, GuestConsole.connect(serial, qemu::isAlive, LISTENING));
     } catch (IOException notListening) {
       IOException failure = qemu.explain(command.getFirst() + " did not come up");
       failure.initCause(notListening);
@@ -78,18 +81,25 @@ public final class RunningMachine implements Subject.Running {
 
   @Override
   public String identity() throws IOException {
-    return identity(console);
+    return identity(machine, console);
   }
 
-  /** The nonce of its boot, and a checksum over all memory that its workload has filled. */
-  static String identity(GuestConsole console) throws IOException {
-    return console.nonce() + " " + console.sum();
+  /** The nonce of its boot, and a checksum over all memory of a workload that can tell it. */
+  static String identity(DemoMachine machine, GuestConsole console) throws IOException {
+    return machine.workload().sumsItsMemory()
+        ? console.nonce() + " " + console.sum()
+        : console.nonce();
   }
 
   @Override
   public Subject.Saved save(Path image, Image.Progress progress) throws IOException {
-    try (QemuSave save =
-        new QemuSave(qmp(), image, ImageWriter.Options.DEFAULT, QemuSave.Then.QUIT, progress)) {
+    return save(image, QemuSave.Then.QUIT, progress);
+  }
+
+  /** Saves it, and decides what becomes of it. */
+  public Subject.Saved save(Path image, QemuSave.Then then, Image.Progress progress)
+      throws IOException {
+    try (QemuSave save = new QemuSave(qmp(), image, ImageWriter.Options.DEFAULT, then, progress)) {
       SaveResult result = save.run();
       return new Subject.Saved(result.elapsedNs(), result.stopNs(), result.imageBytes());
     }

@@ -44,6 +44,11 @@ public interface Subject {
     return false;
   }
 
+  /** Whether its identity says that all of its memory is as it was, not only which guest it is. */
+  default boolean identityCoversMemory() {
+    return true;
+  }
+
   /** Who else saves and restores it here, such as "stock QEMU"; empty if there is nobody. */
   default List<String> rivals() throws IOException {
     return List.of();

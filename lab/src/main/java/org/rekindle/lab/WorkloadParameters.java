@@ -12,7 +12,8 @@ package org.rekindle.lab;
  * @param shape of the walk
  */
 public record WorkloadParameters(
-    int fillMiB, int setMiB, int batchPages, int rounds, int seed, int threads, Shape shape) {
+    int fillMiB, int setMiB, int batchPages, int rounds, int seed, int threads, Shape shape)
+    implements GuestWorkload {
   /**
    * How the walk goes.
    *
@@ -62,12 +63,23 @@ public record WorkloadParameters(
     return new WorkloadParameters(fillMiB, setMiB, batchPages, rounds, seed, threads, other);
   }
 
-  /** How many beats a pass over the working set has. */
+  @Override
   public int beatsPerPass() {
     return Math.ceilDiv(setMiB * 256, batchPages);
   }
 
-  String kernelArguments() {
+  @Override
+  public int workingSetPages() {
+    return setMiB * 256;
+  }
+
+  @Override
+  public boolean sumsItsMemory() {
+    return true;
+  }
+
+  @Override
+  public String kernelArguments() {
     String walk =
         "rekindle.fill=%d rekindle.set=%d rekindle.batch=%d rekindle.rounds=%d rekindle.seed=%d rekindle.threads=%d"
             .formatted(fillMiB, setMiB, batchPages, rounds, seed, threads);

@@ -2,7 +2,6 @@ package org.rekindle.lab.paper;
 
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Random;
 import java.util.stream.IntStream;
 import org.rekindle.lab.simulator.HostCosts;
 import org.rekindle.lab.simulator.ImageLayout;
@@ -92,21 +91,6 @@ public final class PaperSetup {
     return HostCosts.QEMU.withStart(workload.deviceStateNs(), 0);
   }
 
-  /** A random part of a working set, in its order (VEE'11, figure 8). */
-  static Profile kept(Profile workingSet, double share, long seed) {
-    int[] ranks = IntStream.range(0, workingSet.size()).toArray();
-    Random random = new Random(seed);
-    for (int i = ranks.length - 1; i > 0; i--) {
-      int j = random.nextInt(i + 1);
-      int swapped = ranks[i];
-      ranks[i] = ranks[j];
-      ranks[j] = swapped;
-    }
-    int[] kept = Arrays.copyOf(ranks, (int) Math.round(share * ranks.length));
-    Arrays.sort(kept);
-    return select(workingSet, kept);
-  }
-
   /** A set as the paper stores it: without an order, so without times. */
   private static Profile inAddressOrder(Profile workingSet) {
     int[] pages = workingSet.pages();
@@ -115,14 +99,5 @@ public final class PaperSetup {
     Arrays.fill(access, Access.UNKNOWN);
     return new Profile(
         pages, new long[pages.length], access, workingSet.horizonNs(), workingSet.source());
-  }
-
-  private static Profile select(Profile workingSet, int[] ranks) {
-    return new Profile(
-        IntStream.of(ranks).map(workingSet::page).toArray(),
-        IntStream.of(ranks).mapToLong(workingSet::touchNs).toArray(),
-        IntStream.of(ranks).mapToObj(workingSet::access).toArray(Access[]::new),
-        workingSet.horizonNs(),
-        workingSet.source());
   }
 }

@@ -53,12 +53,15 @@ public final class PaperTables {
         document, now.substring(0, begin + BEGIN.length()) + "\n" + all() + now.substring(end));
   }
 
-  static String all() {
+  /** All tables. */
+  public static String all() {
     PaperTables tables = new PaperTables();
+    tables.windows();
     tables.compare("idle", PaperWorkload::idle, Map.of("lazy", lazy()));
     tables.compare("SPECjbb", PaperWorkload::specjbb, lazyAndWorkingSet());
     tables.compare("MPlayer", PaperWorkload::mplayer, lazyAndWorkingSet());
     tables.partial();
+    tables.counts();
     for (int percent = 20; percent <= 80; percent += 20) {
       double share = percent / 100.0;
       tables.compare(
@@ -100,6 +103,39 @@ public final class PaperTables {
     text.append('\n');
   }
 
+  /** The paper's figure 2: one restore in three windows. */
+  private void windows() {
+    PaperWorkload[] guests = guests(PaperWorkload::idle);
+    text.append("### idle, lazy, in three windows\n\n").append(HEAD);
+    for (double seconds : new double[] {0.1, 1, 10}) {
+      String name = String.format(Locale.ROOT, "windows of %.1f s", seconds);
+      published("idle, lazy, " + name, name);
+      simulated(name, guests, lazy(), (long) (seconds * 1e9));
+    }
+    text.append('\n');
+  }
+
+  /** The paper's tables 2 and 3: how many pages came how. */
+  private void counts() {
+    text.append("### Pages that were prefetched, and pages that were waited for\n\n");
+    text.append("| restore | prefetched | of these touched | asked for | coverage | precision |\n");
+    text.append("| --- | --- | --- | --- | --- | --- |\n");
+    for (PublishedCount published : PublishedCount.ALL) {
+      published.row(text, published.restore() + ", paper");
+      PaperWorkload[] guests = guests(published.workload());
+      PublishedCount[] counts =
+          Arrays.stream(guests).map(published::simulated).toArray(PublishedCount[]::new);
+      new PublishedCount(
+              published.restore(),
+              published.workload(),
+              (int) median(i -> counts[i].prefetched()),
+              (int) median(i -> counts[i].used()),
+              (int) median(i -> counts[i].askedFor()))
+          .row(text, published.restore() + ", simulated");
+    }
+    text.append('\n');
+  }
+
   /** The paper's figure 8, and the same for ours. */
   private void partial() {
     PaperWorkload[] guests = guests(PaperWorkload::mplayer);
@@ -119,7 +155,7 @@ public final class PaperTables {
   }
 
   private static Profile kept(PaperWorkload workload, double share) {
-    return PaperSetup.kept(workload.workingSet(), share, workload.seed());
+    return WrongSet.kept(workload.workingSet(), share, workload.seed());
   }
 
   private static PaperWorkload[] guests(LongFunction<PaperWorkload> workload) {
@@ -129,21 +165,29 @@ public final class PaperTables {
   }
 
   private void both(String restore, PaperWorkload[] guests, Kind kind) {
-    text.append("| ").append(restore).append(", paper |");
-    for (Double seconds : PublishedCurve.of(restore).seconds()) {
-      text.append(' ').append(seconds.isNaN() ? "?" : tenths(seconds)).append(" |");
-    }
-    text.append(" |\n");
+    published(restore, restore);
     simulated(restore, guests, kind);
   }
 
+  private void published(String curve, String name) {
+    text.append("| ").append(name).append(", paper |");
+    for (Double seconds : PublishedCurve.of(curve).seconds()) {
+      text.append(' ').append(seconds.isNaN() ? "?" : tenths(seconds)).append(" |");
+    }
+    text.append(" |\n");
+  }
+
   private void simulated(String restore, PaperWorkload[] guests, Kind kind) {
+    simulated(restore, guests, kind, WINDOW_NS);
+  }
+
+  private void simulated(String restore, PaperWorkload[] guests, Kind kind, long windowNs) {
     forEachDisk((seeks, setup) -> {
       SimulatedRestore[] restores =
           Arrays.stream(guests)
               .map(guest -> kind.of(setup, guest))
               .toArray(SimulatedRestore[]::new);
-      var curves = Arrays.stream(restores).map(each -> each.ttr(WINDOW_NS)).toList();
+      var curves = Arrays.stream(restores).map(each -> each.ttr(windowNs)).toList();
       row(
           restore + ", " + seeks,
           u -> median(i -> curves.get(i).ttrNs(u)),

@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A TTR curve of VEE'11 for windows of a second, read off the vector graphics of its figures 6 to
- * 10: seconds since the hypervisor's start.
+ * A TTR curve of VEE'11, read off the vector graphics of its figures 2 and 6 to 10: seconds since
+ * the hypervisor's start. Windows are of a second where nothing else is said.
  *
  * @param restore workload and kind of restore
  * @param seconds for each of {@link #UTILISATIONS}; NaN where the figure does not tell
@@ -18,6 +18,9 @@ record PublishedCurve(String restore, List<Double> seconds) {
   static final List<PublishedCurve> ALL =
       List.of(
           curve("idle, lazy", 18.7, 32.1, 32.2, 32.3, 32.4, UNKNOWN, UNKNOWN),
+          curve("idle, lazy, windows of 0.1 s", 32.4, 37.4, 37.4, 37.4, 37.4, 60.6, 60.6),
+          curve("idle, lazy, windows of 1.0 s", 18.7, 32.1, 32.2, 32.3, 32.4, UNKNOWN, UNKNOWN),
+          curve("idle, lazy, windows of 10.0 s", 7.8, 14.1, 15.1, 16.2, 17.4, 19.0, 32.1),
           curve("SPECjbb, lazy", 15.1, 22.4, 22.5, 22.8, 29.5, 61.5, 61.5),
           curve("SPECjbb, working set", 9.8, 9.8, 9.8, 9.8, 146, 146, 146),
           curve("MPlayer, lazy", 42.6, 43.0, 43.1, 43.2, 43.4, 43.5, 66.0),

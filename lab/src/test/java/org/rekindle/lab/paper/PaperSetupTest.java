@@ -48,9 +48,9 @@ class PaperSetupTest {
   @Test
   void aPartOfASetKeepsItsOrder() {
     Profile set = mplayer.workingSet();
-    Profile part = PaperSetup.kept(set, 0.95, 3);
+    Profile part = WrongSet.kept(set, 0.95, 3);
     assertThat(part.size()).isEqualTo(9_607);
-    assertThat(part.pages()).isEqualTo(PaperSetup.kept(set, 0.95, 3).pages());
+    assertThat(part.pages()).isEqualTo(WrongSet.kept(set, 0.95, 3).pages());
     int[] all = set.pages();
     int[] rank = new int[PaperWorkload.GUEST_PAGES];
     IntStream.range(0, all.length).forEach(i -> rank[all[i]] = i);
