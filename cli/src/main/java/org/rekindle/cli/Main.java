@@ -51,6 +51,7 @@ public final class Main implements Runnable {
           ImportCommand.class,
           RecordCommand.class,
           RestoreCommand.class,
+          OptimizeCommand.class,
           InspectCommand.class,
           ReportCommand.class,
           DemoCommand.class,

@@ -18,9 +18,9 @@ import org.rekindle.workingset.RunHistoryFile;
  * An open checkpoint image. Its metadata has been verified; page data is verified block by block as
  * it is read.
  *
- * <p>An image in use may get a new profile ({@link #attach}): this one still shows the old, but the
- * files of the old hot store are gone. Whoever reads a store's {@link PageStore#file} opens it
- * once, soon, and keeps it open.
+ * <p>An image in use may get a new profile ({@link #attach}) or layout ({@link #relayout}): this
+ * one still shows the old, but the files of its old stores are gone. Whoever reads a store's {@link
+ * PageStore#file} opens it once, soon, and keeps it open.
  */
 public final class Image implements AutoCloseable {
   /** The VMM's device state is read as a whole: QEMU's is about 1 MiB, with a large GPU 100. */
@@ -71,7 +71,7 @@ public final class Image implements AutoCloseable {
       try {
         return new Image(directory, files);
       } catch (NoSuchFileException missing) {
-        // Somebody has attached a profile between the two steps; or the image is damaged.
+        // Somebody has changed the image between the two steps; or the image is damaged.
         ImageFiles now = manifest(directory);
         if (now.generation() == files.generation()) {
           throw new CorruptImageException(missing.getFile() + " is missing", missing);
@@ -186,7 +186,7 @@ public final class Image implements AutoCloseable {
     return deviceState.clone();
   }
 
-  /** Every page that is not zero, in the order in which it was saved (guest-physical). */
+  /** Every page that is not zero, in the order in which it was saved or laid out. */
   public PageStore base() {
     return base;
   }
@@ -256,6 +256,18 @@ public final class Image implements AutoCloseable {
   /** The same, and keeps the runs that the profile was merged of: see {@link #runs}. */
   public static void attach(Path directory, Profile profile, RunHistory runs) throws IOException {
     ProfileAttachment.attach(directory, profile, runs);
+  }
+
+  /**
+   * Lays all pages out anew in the given order, which decides what a miss brings along; atomic and
+   * durable, and verified before the old layout is given up. Until then both need space.
+   *
+   * @param order every page of the guest once
+   * @throws IOException if another process is just changing the image, or the disk is full; the
+   *     image is then as before
+   */
+  public static void relayout(Path directory, int[] order) throws IOException {
+    Relayout.apply(directory, order);
   }
 
   ImageFiles files() {

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which files make up an image: what its manifest says beside the guest itself.
  *
- * @param generation how often a profile has been attached; part of the names of its files
+ * @param generation how often the image was changed; part of the names of the files that changed
  * @param hot the second copy of the working set, once there is a profile
  * @param runs the runs that the profile was merged of, if they are kept
  */
@@ -47,6 +47,15 @@ record ImageFiles(
       int blocks,
       int slots,
       int pages) {}
+
+  /** Of a base that was laid out anew. */
+  static String basePages(int generation) {
+    return "base." + generation + ".pages";
+  }
+
+  static String baseIndex(int generation) {
+    return "base." + generation + ".index";
+  }
 
   static String hotPages(int generation) {
     return "hot." + generation + ".pages";

@@ -7,10 +7,10 @@ import java.nio.file.Path;
  * One file of page data with its index: pages in locality blocks, each block read, checked and
  * decoded as one.
  *
- * <p>An image has a <em>base</em> store (every page that is not zero, in guest-physical order) and
- * may have a <em>hot</em> store (a second copy of the working set in first-touch order, so that
- * prefetching it is one sequential read). Identical pages are stored once, so a block may serve
- * more pages than it has slots.
+ * <p>An image has a <em>base</em> store (every page that is not zero, in guest-physical order or as
+ * pages are touched together) and may have a <em>hot</em> store (a second copy of the working set
+ * in first-touch order, so that prefetching it is one sequential read). Identical pages are stored
+ * once, so a block may serve more pages than it has slots.
  *
  * <p>Immutable and shared by all threads, except for the {@link Decoder}s, of which each thread has
  * its own.

@@ -24,7 +24,11 @@ public final class FetchSequence {
   /** What a plan fetches of an image in bulk. */
   public static FetchSequence of(Plan plan, PageStore base) {
     BlockSequence fill =
-        plan.fill() instanceof Plan.Fill.None ? BlockSequence.none(base) : BlockSequence.all(base);
+        switch (plan.fill()) {
+          case Plan.Fill.None _ -> BlockSequence.none(base);
+          case Plan.Fill.Linear _ -> BlockSequence.ascending(base);
+          case Plan.Fill.FullSpeed _ -> BlockSequence.all(base);
+        };
     return new FetchSequence(plan.prefetch(), fill);
   }
 

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /** Copies pages of the base store to a store of their own, in a given order. */
-final class HotCopy {
+final class StoreCopy {
   /*
    * First-touch order is nearly random in the base store, and every page asked for on its own would
    * decode a whole block: sixteen times the work. So the pages are taken in batches: of each batch
@@ -18,7 +18,7 @@ final class HotCopy {
   /** 64 MiB: one to a few batches for a usual working set. */
   private static final int BATCH_PAGES = 1 << 14;
 
-  private HotCopy() {}
+  private StoreCopy() {}
 
   /**
    * Writes the page file.
