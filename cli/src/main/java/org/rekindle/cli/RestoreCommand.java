@@ -2,17 +2,19 @@ package org.rekindle.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
-import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.MergeRule;
 import org.rekindle.workingset.Profile;
 import org.rekindle.workingset.RunHistory;
+import org.rekindle.workingset.SetFit;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -126,7 +128,9 @@ final class RestoreCommand extends Operation implements RunsQemu {
       description =
           """
           Store what this restore sees with the profile, as one more run: the profile, and the \
-          pages that the guest waited for in the time for which it was once watched.\
+          pages that the guest waited for in the time for which it was once watched. If the guest \
+          waited for more pages than the profile has, all of them outside of it, the profile is \
+          stale, and begun anew.\
           """)
   private boolean record;
 
@@ -211,32 +215,54 @@ final class RestoreCommand extends Operation implements RunsQemu {
 
     @Override
     synchronized Result result(Restored restored) throws IOException {
-      if (record) {
-        record(restored.outcome());
+      Profile known = image().profile().orElse(null);
+      long windowNs =
+          known == null || known.horizonNs() <= 0 ? DEFAULT_WINDOW_NS : known.horizonNs();
+      Profile seen = Recording.profile(restored.outcome()).within(windowNs);
+      Result result = RestoreReport.of(restored, milestones());
+      if (known == null) {
+        record(seen, false);
+        return result;
       }
-      return RestoreReport.of(restored, milestones());
+      SetFit fit = SetFit.of(known, seen);
+      record(fit.stale() ? seen : known.union(seen), fit.stale());
+      return with(result, fit);
     }
 
     /**
      * A restore that prefetches does not see the touches of what it prefetched: they count as made.
      * What the guest waited for later than the profile was ever watched belongs to no start: on a
-     * machine that lives on, such a set would grow for ever.
+     * machine that lives on, such a set would grow for ever. A stale set is begun anew with what
+     * this restore has seen, which the next ones complete.
      */
-    private void record(Outcome outcome) throws IOException {
-      Profile seen = Recording.profile(outcome);
-      Profile run =
-          image()
-              .profile()
-              .map(known -> known.union(seen.within(windowNs(known))))
-              .orElseGet(() -> seen.within(DEFAULT_WINDOW_NS));
-      try (Image now = Image.open(image().directory())) { // others may have recorded meanwhile
-        RunHistory runs = now.runs().plus(run);
-        Image.attach(now.directory(), merge.merge(runs.runs()), runs);
+    private void record(Profile run, boolean anew) throws IOException {
+      if (record && run.size() > 0) {
+        try (Image now = Image.open(image().directory())) { // others may have recorded meanwhile
+          RunHistory runs = (anew ? RunHistory.NONE : now.runs()).plus(run);
+          Image.attach(now.directory(), merge.merge(runs.runs()), runs);
+        }
       }
     }
 
-    private static long windowNs(Profile known) {
-      return known.horizonNs() > 0 ? known.horizonNs() : DEFAULT_WINDOW_NS;
+    private Result with(Result result, SetFit fit) {
+      Map<String, @Nullable Object> set = new LinkedHashMap<>();
+      set.put("pages", fit.setPages());
+      set.put("outside", fit.outsidePages());
+      set.put("outsideShareAtLeast", fit.outsideShareAtLeast());
+      set.put("stale", fit.stale());
+      Map<String, @Nullable Object> json = new LinkedHashMap<>(result.json());
+      json.put("workingSet", set);
+      String text =
+          "%s\n  outside the set        %s pages; the set has %s"
+              .formatted(
+                  result.text(), Figures.count(fit.outsidePages()), Figures.count(fit.setPages()));
+      if (fit.stale()) {
+        text +=
+            record
+                ? "\n  The set was stale, and has been begun anew with what this restore saw."
+                : "\n  The set is stale: record it anew ('rekindle record', or restore --record).";
+      }
+      return new Result(text, json);
     }
   }
 }

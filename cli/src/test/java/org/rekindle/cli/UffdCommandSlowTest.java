@@ -226,6 +226,42 @@ class UffdCommandSlowTest {
     }
   }
 
+  /** A slow fill, from the front, so that faults at the end come long before it. */
+  @Test
+  void aSetThatWentStaleIsSaidToBeSoAndBegunAnew() throws Exception {
+    record(new int[][] {{100, 7, 301, 4}});
+    assertThat(restored(2000, 100, 7)).containsEntry("outside", 1L).containsEntry("stale", false);
+    try (Image opened = Image.open(image())) {
+      assertThat(opened.profile().orElseThrow().pages())
+          .containsExactlyInAnyOrder(100, 7, 301, 4, 2000);
+    }
+    assertThat(restored(IntStream.range(0, 40).map(i -> 2047 - i).toArray()))
+        .containsEntry("stale", true);
+    try (Image opened = Image.open(image())) {
+      assertThat(opened.profile().orElseThrow().pages())
+          .contains(2047, 2046)
+          .doesNotContain(100, 7, 301, 4);
+      assertThat(opened.runs().runs()).hasSize(1);
+    }
+  }
+
+  /** Restores a VM that touches these pages, with --record; what is told of its working set. */
+  @SuppressWarnings("unchecked")
+  private Map<String, @Nullable Object> restored(int... pages) throws Exception {
+    try (CommandProcess restore =
+            command("restore", "--json", "--record", "--strategy", "lazy", "--fill-rate", "512");
+        Vm vm = new Vm(socket())) {
+      vm.handOver();
+      for (int page : pages) {
+        assertThat(vm.read(page)).isEqualTo(content[page * PAGE]);
+      }
+      Map<String, @Nullable Object> told = vms(restore).getFirst();
+      assertThat(restore.exitCode()).as(restore.errors()).isZero();
+      requireIn(vm);
+      return (Map<String, @Nullable Object>) Objects.requireNonNull(told.get("workingSet"));
+    }
+  }
+
   /** Has VMs recorded, all at a time, that touch these pages. */
   private void record(int[][] touches, String... options) throws Exception {
     List<String> arguments = new ArrayList<>(List.of("--for", "1s"));

@@ -108,6 +108,17 @@ class RestoreTest {
 
   @ParameterizedTest
   @EnumSource(Strategy.class)
+  void anImageLaidOutByAccessIsRestoredByEveryStrategy(Strategy strategy) throws IOException {
+    record();
+    Image.relayout(
+        directory, IntStream.range(0, MEMORY.pages()).map(i -> i * 613 % MEMORY.pages()).toArray());
+    ScriptedGuest guest = guest(SET);
+    restore(strategy, guest);
+    assertThat(guest.present.cardinality()).isEqualTo(MEMORY.pages());
+  }
+
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
   void placementsThatMustBeRetriedAreRetried(Strategy strategy) throws IOException {
     record();
     ScriptedGuest guest = guest(SET);
