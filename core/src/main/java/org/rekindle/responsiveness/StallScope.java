@@ -9,5 +9,11 @@ public enum StallScope {
   PER_GUEST,
 
   /** Each virtual CPU stalls alone: the utilisation is the mean share over the virtual CPUs. */
-  PER_VCPU
+  PER_VCPU,
+
+  /**
+   * Each client of the guest stalls alone, seen from outside: in what an answer took longer than it
+   * normally does. The same for every way to restore, whether its faults are known or not.
+   */
+  PER_CLIENT
 }

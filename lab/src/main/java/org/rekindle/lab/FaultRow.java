@@ -1,5 +1,10 @@
 package org.rekindle.lab;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.restore.FaultLog;
+
 /**
  * One fault of a restore, as a line of the fault log.
  *
@@ -50,5 +55,30 @@ public record FaultRow(
               + ", vcpu "
               + vcpu);
     }
+  }
+
+  /**
+   * The log of a restore.
+   *
+   * @param commandNs when the restore was commanded, on the log's clock
+   */
+  public static List<FaultRow> of(FaultLog log, MemoryMap memory, long commandNs) {
+    List<FaultRow> rows = new ArrayList<>(log.size());
+    for (int i = 0; i < log.size(); i++) {
+      int region = memory.regionOf(log.page(i));
+      rows.add(
+          new FaultRow(
+              log.arrivalNs(i) - commandNs,
+              log.servedNs(i) - commandNs,
+              memory.region(region).name(),
+              log.page(i) - memory.firstPage(region),
+              switch (log.cause(i)) {
+                case LATE -> Cause.LATE;
+                case DEMAND_ZERO -> Cause.ZERO;
+                default -> Cause.DEMAND;
+              },
+              log.vcpu(i) < 0 ? VCPU_UNKNOWN : log.vcpu(i)));
+    }
+    return rows;
   }
 }

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,7 +19,6 @@ import org.rekindle.responsiveness.Stall;
 import org.rekindle.responsiveness.StallTimeline;
 import org.rekindle.restore.BlockSource;
 import org.rekindle.restore.Cause;
-import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
@@ -110,7 +108,7 @@ public final class MeasuredRun {
               RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress));
       RunResult.Cost cost = meter.stop(machine.pid());
       Double blockedMs = machine.blockedMs();
-      List<FaultRow> rows = rows(outcome.faults(), image.memory(), commandNs);
+      List<FaultRow> rows = FaultRow.of(outcome.faults(), image.memory(), commandNs);
       String log = faultLog(strategy);
       FaultLogCsv.write(rows, out.resolve(log));
       long firstInstructionNs = outcome.firstInstructionNs() - commandNs;
@@ -257,26 +255,6 @@ public final class MeasuredRun {
     List<Stall> stalls =
         rows.stream().map(row -> new Stall(row.arrivalNs(), row.servedNs(), row.vcpu())).toList();
     return RunResult.Responsiveness.of(StallTimeline.of(firstInstructionNs, vcpus, stalls));
-  }
-
-  private static List<FaultRow> rows(FaultLog log, MemoryMap memory, long commandNs) {
-    List<FaultRow> rows = new ArrayList<>(log.size());
-    for (int i = 0; i < log.size(); i++) {
-      int region = memory.regionOf(log.page(i));
-      rows.add(
-          new FaultRow(
-              log.arrivalNs(i) - commandNs,
-              log.servedNs(i) - commandNs,
-              memory.region(region).name(),
-              log.page(i) - memory.firstPage(region),
-              switch (log.cause(i)) {
-                case LATE -> FaultRow.Cause.LATE;
-                case DEMAND_ZERO -> FaultRow.Cause.ZERO;
-                default -> FaultRow.Cause.DEMAND;
-              },
-              log.vcpu(i) < 0 ? FaultRow.VCPU_UNKNOWN : log.vcpu(i)));
-    }
-    return rows;
   }
 
   private RunResult.Paging paging(Outcome outcome) {

@@ -135,7 +135,8 @@ final class ResultsJson {
         new Responsiveness(
             tree.get("stallScope") == null
                 ? null
-                : tree.convert("stallScope", "\"guest\" or \"vcpu\"", ResultsJson::scope),
+                : tree.convert(
+                    "stallScope", "\"guest\", \"vcpu\" or \"client\"", ResultsJson::scope),
             ttr(tree.object("ttrMs")),
             curves(tree.object("ttrCurve"))),
         new Paging(
@@ -207,13 +208,18 @@ final class ResultsJson {
   }
 
   private static String word(StallScope scope) {
-    return scope == StallScope.PER_GUEST ? "guest" : "vcpu";
+    return switch (scope) {
+      case PER_GUEST -> "guest";
+      case PER_VCPU -> "vcpu";
+      case PER_CLIENT -> "client";
+    };
   }
 
   private static StallScope scope(String word) {
     return switch (word.toLowerCase(Locale.ROOT)) {
       case "guest" -> StallScope.PER_GUEST;
       case "vcpu" -> StallScope.PER_VCPU;
+      case "client" -> StallScope.PER_CLIENT;
       default -> throw new IllegalArgumentException("no such scope");
     };
   }

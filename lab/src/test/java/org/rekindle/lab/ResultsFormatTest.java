@@ -55,7 +55,7 @@ class ResultsFormatTest {
         .containsExactlyInAnyOrder(
             ".bytesRead is not [integer, null]",
             ".repetition is below 1",
-            ".stallScope is none of [guest, vcpu, null]",
+            ".stallScope is none of [guest, vcpu, client, null]",
             ".guest is missing");
   }
 

@@ -114,7 +114,7 @@ class ResultsTest {
           "bytesRead" : 190000000  | "bytesRead" : "many" | runs[0].bytesRead: expected a whole number from 0 or null, found "many"
           "memoryIdentical" : true | "memoryIdentical" : "yes" | runs[0].memoryIdentical: expected true, false or null
           "guest" : "1 GiB Linux, 2 vCPUs" | "guest" : "" | runs[0].guest: expected text
-          "stallScope" : "vcpu"    | "stallScope" : "core" | runs[0].stallScope: expected "guest" or "vcpu"
+          "stallScope" : "vcpu"    | "stallScope" : "core" | runs[0].stallScope: expected "guest", "vcpu" or "client"
           "adaptive-1.csv"         | "../../etc/shadow"   | runs[0].faultLog: expected the name of a file beside results.json
           "adaptive-1.csv"         | "/etc/shadow"        | runs[0].faultLog
           "adaptive-1.csv"         | ".hidden"            | runs[0].faultLog

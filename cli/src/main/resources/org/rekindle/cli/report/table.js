@@ -102,7 +102,7 @@ const Tables = (() => {
       ['MB read', run => show(run.bytesRead, Format.megabytes)],
       ['reads', run => show(run.reads, Format.count)],
       ['memory identical', run => show(run.memoryIdentical, same => same ? 'yes' : 'NO')],
-      ['stalls known per', run => ({ PER_GUEST: 'guest', PER_VCPU: 'vCPU' })[run.stallScope] ?? Format.dash, true],
+      ['stalls known per', run => ({ PER_GUEST: 'guest', PER_VCPU: 'vCPU', PER_CLIENT: 'client' })[run.stallScope] ?? Format.dash, true],
       ['QEMU’s blocktime (s)', run => show(run.postcopyBlocktimeMs, Format.seconds)],
       ['QEMU', run => run.qemuVersion ?? Format.dash, true],
       ['fault log', run => run.faultLog ?? Format.dash, true],

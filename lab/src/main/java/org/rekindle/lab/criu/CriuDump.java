@@ -22,6 +22,12 @@ public record CriuDump(String criu, Path work, int pid) {
   private static final long RESTORE_S = 120;
 
   /**
+   * An option of dump and restore: the processes stay in the control group that they are started
+   * in, or CRIU would put them back where they were, past any limit of ours.
+   */
+  static final String SAME_CGROUPS = "--manage-cgroups=ignore";
+
+  /**
    * Dumps a tree, which ends by that.
    *
    * @throws IOException with the last lines of CRIU's log, if it cannot be dumped
@@ -49,6 +55,20 @@ public record CriuDump(String criu, Path work, int pid) {
   /** Where CRIU looks for its lazy-pages daemon. */
   public Path socket() {
     return work.resolve(LazyPagesSocket.NAME);
+  }
+
+  /** Starts CRIU's own daemon; it listens once {@link #socket} exists, and ends when all is in. */
+  Process startLazyPages(Sandbox sandbox) throws IOException {
+    Files.deleteIfExists(socket());
+    List<String> command = new ArrayList<>(List.of(criu, "lazy-pages", "--images-dir", IMAGES));
+    command.addAll(List.of("--work-dir", Sandbox.WORK.toString(), "--log-file", "lazy-pages.log"));
+    Path discarded = Path.of("/dev/null");
+    return sandbox
+        .command(command.toArray(String[]::new))
+        .redirectInput(discarded.toFile())
+        .redirectOutput(discarded.toFile())
+        .redirectError(work.resolve("lazy-pages.err").toFile())
+        .start();
   }
 
   /** Starts to restore the tree; the process ends when the tree runs. */

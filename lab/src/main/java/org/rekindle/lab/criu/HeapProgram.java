@@ -27,6 +27,11 @@ public final class HeapProgram implements Program {
   }
 
   @Override
+  public long dataBytes() {
+    return (long) mebibytes << 20;
+  }
+
+  @Override
   public int keys() {
     return mebibytes * ((1 << 20) / CUSTOMER_BYTES);
   }

@@ -29,6 +29,11 @@ public final class RedisProgram implements Program {
   }
 
   @Override
+  public long dataBytes() {
+    return (long) mebibytes << 20;
+  }
+
+  @Override
   public int keys() {
     return mebibytes * ((1 << 20) / VALUE_BYTES);
   }

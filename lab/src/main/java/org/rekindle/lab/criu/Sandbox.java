@@ -127,7 +127,9 @@ public final class Sandbox implements AutoCloseable {
 
   /**
    * Starts a program that can be dumped: the leader of a session of its own, with no file open
-   * beside /dev/null and its log, NAME.log in the work folder.
+   * beside /dev/null and its log, NAME.log in the work folder. It and its threads and children have
+   * numbers from 1000 on: CRIU and its daemon have lower ones in the sandbox that it is restored
+   * in, or a number that it had might be taken there.
    *
    * @return its process id inside
    */
@@ -181,6 +183,7 @@ public final class Sandbox implements AutoCloseable {
 
   private static final String DAEMON =
       """
+      echo 999 >/proc/sys/kernel/ns_last_pid
       setsid sh -c 'echo $$ >"$0.pid"; exec "$@"' "$0" "$@" </dev/null >"$0.log" 2>&1 3>&- &
       while [ ! -s "$0.pid" ]; do sleep 0.01; done
       cat "$0.pid"

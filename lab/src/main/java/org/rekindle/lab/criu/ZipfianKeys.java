@@ -44,7 +44,7 @@ final class ZipfianKeys {
   }
 
   /** 0 is the most popular. */
-  private int rank() {
+  int rank() {
     double u = random.nextDouble();
     double scaled = u * zeta;
     if (scaled < 1) {
