@@ -47,13 +47,14 @@ public record EvaluatedGuest(
    * @param intervalNs guest's time between two checkpoints of the lookback
    * @param intervals of the lookback
    * @param recordingNs for how long a clone is recorded, by the clock
+   * @param otherInput whether one is recorded with other input, too
    */
-  public record Steps(long intervalNs, int intervals, long recordingNs) {
+  public record Steps(long intervalNs, int intervals, long recordingNs, boolean otherInput) {
     /** As long as the paper's slow fill, 64 s: what is touched after it waits for nobody. */
-    public static final Steps FULL = new Steps(16_000_000_000L, 4, 66_000_000_000L);
+    public static final Steps FULL = new Steps(16_000_000_000L, 4, 66_000_000_000L, true);
 
-    /** A shorter lookback. */
-    public static final Steps QUICK = new Steps(5_000_000_000L, 2, 66_000_000_000L);
+    /** A shorter lookback, and one input. */
+    public static final Steps QUICK = new Steps(5_000_000_000L, 2, 66_000_000_000L, false);
   }
 
   /**
@@ -88,7 +89,7 @@ public record EvaluatedGuest(
 
   /** What tells it to go on with other input; empty if it has none. */
   Optional<String> otherInput() {
-    return machine.workload() instanceof DebianWorkload debian
+    return steps.otherInput() && machine.workload() instanceof DebianWorkload debian
         ? debian.otherInput()
         : Optional.empty();
   }

@@ -57,7 +57,7 @@ class EvaluationSlowTest {
             "small guest",
             machine,
             "1",
-            new EvaluatedGuest.Steps(1_000_000_000, 2, 4_000_000_000L));
+            new EvaluatedGuest.Steps(1_000_000_000, 2, 4_000_000_000L, false));
     return new Evaluation(
             new Evaluation.Settings(
                 List.of(guest), null, 1, folder.resolve("saved"), folder.resolve("out"), "test"),
