@@ -10,6 +10,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.BlockUse;
 import org.rekindle.image.Image;
+import org.rekindle.image.PageStore;
 import org.rekindle.workingset.AccessLocality;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
@@ -35,6 +36,9 @@ import picocli.CommandLine.Parameters;
         ones; reads them back and compares; then makes the change at one instant. Meanwhile \
         both need space. The image can be restored all the time, and remains as it is if \
         anything goes wrong. The working set profile stays.
+        What it is worth is told of the last run, laid out by the runs before it: so much of \
+        what comes with a miss is touched later. With a single run it is that run itself, which \
+        says little of the next.
         """,
     footer =
         """
@@ -54,21 +58,34 @@ final class OptimizeCommand extends Operation {
   @Parameters(paramLabel = "IMAGE", description = "The image to lay out.")
   private @Nullable Path image;
 
+  /**
+   * @param before as the image was
+   * @param after laid out by the runs before the last, which it knew nothing of; if there are none,
+   *     by the last run itself
+   */
+  private record LastRun(BlockUse before, BlockUse after) {
+    static LastRun of(PageStore base, List<Profile> runs, int guestPages) {
+      List<Profile> earlier = runs.size() == 1 ? runs : runs.subList(0, runs.size() - 1);
+      int[] order = AccessLocality.order(earlier, guestPages);
+      Profile last = runs.getLast();
+      return new LastRun(
+          BlockUse.of(base, last), BlockUse.ofOrder(base, order, base.maxSlots(), last));
+    }
+  }
+
   @Override
   void run(Cleanup cleanup) throws Exception {
     Path directory = Objects.requireNonNull(image);
     List<Profile> runs;
-    BlockUse before;
+    LastRun last;
     int guestPages;
     try (Image opened = Image.open(directory)) {
       runs = runs(opened);
-      before = BlockUse.of(opened.base(), runs.getLast());
       guestPages = opened.memory().pages();
+      last = LastRun.of(opened.base(), runs, guestPages);
     }
     Image.relayout(directory, AccessLocality.order(runs, guestPages));
-    try (Image opened = Image.open(directory)) {
-      publish(result(runs, before, BlockUse.of(opened.base(), runs.getLast())));
-    }
+    publish(result(runs, last));
   }
 
   private static List<Profile> runs(Image image) throws IOException {
@@ -85,26 +102,28 @@ final class OptimizeCommand extends Operation {
                         + " keeps no runs to go by; watch some with 'rekindle record'")));
   }
 
-  private static Result result(List<Profile> runs, BlockUse before, BlockUse after) {
+  private static Result result(List<Profile> runs, LastRun last) {
+    boolean alone = runs.size() == 1;
     int pages = AccessLocality.touched(runs);
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("runs", runs.size());
     json.put("pages", pages);
-    json.put("lastRunBefore", use(before));
-    json.put("lastRunAfter", use(after));
+    json.put("lastRunBefore", use(last.before));
+    json.put(alone ? "lastRunByItself" : "lastRunByEarlierRuns", use(last.after));
     return new Result(
         String.format(
             Locale.ROOT,
             """
             laid %s pages out as %s touched them
-              the last run again, by misses alone:
-                before  %s
-                now     %s\
+              what the last run would have cost by misses alone:
+                as the image was           %s
+                laid out by %s  %s\
             """,
             Figures.count(pages),
-            runs.size() == 1 ? "a run has" : runs.size() + " runs have",
-            words(before),
-            words(after)),
+            alone ? "a run has" : runs.size() + " runs have",
+            words(last.before),
+            alone ? "itself       " : "earlier runs ",
+            words(last.after)),
         json);
   }
 

@@ -114,7 +114,7 @@ class CommandsSlowTest {
   }
 
   @Test
-  void aRecordedImageIsRestoredByTheWorkingSet() throws Exception {
+  void aRecordedImageIsRestoredByTheWorkingSetAndLaidOutByAccess() throws Exception {
     Path recorded = copyOf("recorded");
     Path serial = directory.resolve("record.serial");
     try (CommandProcess record =
@@ -127,6 +127,12 @@ class CommandsSlowTest {
       assertThat(told).containsEntry("merge", "vote").containsEntry("runs", 2L);
     }
     assertRestores("working-set", recorded);
+    try (CommandProcess optimize = rekindle("optimize", "--json", recorded.toString())) {
+      assertThat(optimize.exitCode()).as(optimize.errors()).isZero();
+      assertThat(optimize.json())
+          .containsEntry("runs", 2L)
+          .containsKeys("lastRunBefore", "lastRunByEarlierRuns");
+    }
     assertRestores("adaptive", recorded);
   }
 

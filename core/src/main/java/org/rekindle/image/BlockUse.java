@@ -1,7 +1,7 @@
 package org.rekindle.image;
 
-import java.util.Arrays;
 import java.util.BitSet;
+import java.util.function.IntUnaryOperator;
 import org.rekindle.workingset.Profile;
 
 /**
@@ -16,28 +16,41 @@ import org.rekindle.workingset.Profile;
 public record BlockUse(int misses, int brought, int used) {
   /** What a run would have made of a store. Pages that are not in the store cost no read. */
   public static BlockUse of(PageStore store, Profile run) {
-    BitSet touched = new BitSet();
-    Arrays.stream(run.pages()).forEach(touched::set);
-    BitSet present = new BitSet();
+    return of(run, store::blockOf, store::pagesServed);
+  }
+
+  /**
+   * What a run would have made of the pages of a store, had they been laid out in another order.
+   * (Identical pages count as if each were stored.)
+   */
+  public static BlockUse ofOrder(PageStore store, int[] order, int blockPages, Profile run) {
+    int[] blockOf = new int[order.length];
+    int stored = 0;
+    for (int page : order) {
+      blockOf[page] = store.blockOf(page) < 0 ? -1 : stored++ / blockPages;
+    }
+    int all = stored;
+    return of(run, page -> blockOf[page], block -> Math.min(blockPages, all - block * blockPages));
+  }
+
+  /** The first page of a block that is touched is the miss; the others of the run come in use. */
+  private static BlockUse of(Profile run, IntUnaryOperator blockOf, IntUnaryOperator pagesOf) {
+    BitSet read = new BitSet();
     int misses = 0;
     int brought = 0;
-    int used = 0;
+    int touched = 0;
     for (int page : run.pages()) {
-      int block = store.blockOf(page);
-      if (block < 0 || present.get(page)) {
-        continue;
-      }
-      misses++;
-      for (int k = 0; k < store.pagesServed(block); k++) {
-        int served = store.servedPage(block, k);
-        if (served != page) {
-          brought++;
-          used += touched.get(served) ? 1 : 0;
+      int block = blockOf.applyAsInt(page);
+      if (block >= 0) {
+        touched++;
+        if (!read.get(block)) {
+          read.set(block);
+          misses++;
+          brought += pagesOf.applyAsInt(block) - 1;
         }
-        present.set(served);
       }
     }
-    return new BlockUse(misses, brought, used);
+    return new BlockUse(misses, brought, touched - misses);
   }
 
   /** The share of the unasked pages that was of use; 1 if there were none. */

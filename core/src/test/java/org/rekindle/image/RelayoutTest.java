@@ -176,7 +176,13 @@ class RelayoutTest {
       // 0 brings 1, 2 and 3; the others nothing of use
       assertThat(BlockUse.of(image.base(), other)).isEqualTo(new BlockUse(4, 12, 3));
     }
-    Image.relayout(directory(), AccessLocality.order(List.of(strided), pages));
+    int[] order = AccessLocality.order(List.of(strided), pages);
+    try (Image image = Image.open(directory())) {
+      assertThat(BlockUse.ofOrder(image.base(), order, 4, strided))
+          .isEqualTo(new BlockUse(4, 12, 12));
+      assertThat(BlockUse.ofOrder(image.base(), order, 4, other)).isEqualTo(new BlockUse(2, 6, 5));
+    }
+    Image.relayout(directory(), order);
     try (Image image = Image.open(directory())) {
       assertThat(BlockUse.of(image.base(), strided)).isEqualTo(new BlockUse(4, 12, 12));
       assertThat(BlockUse.of(image.base(), strided).usedShare()).isEqualTo(1);
