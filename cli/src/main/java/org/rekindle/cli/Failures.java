@@ -31,10 +31,11 @@ final class Failures {
     PrintWriter err = command.getErr();
     String name = command.getCommandSpec().qualifiedName();
     err.println(name + ": " + mistake.getMessage());
-    if (mistake instanceof UnmatchedArgumentException unmatched
-        && !UnmatchedArgumentException.printSuggestions(unmatched, err)
-        && command.getCommand() instanceof RunsQemu) {
-      err.println("Options of QEMU come after a lone --, as in: " + name + " IMAGE -- qemu ...");
+    if (mistake instanceof UnmatchedArgumentException unmatched) {
+      if (command.getCommand() instanceof RunsQemu) {
+        err.println("Options of QEMU come after a lone --, as in: " + name + " IMAGE -- qemu ...");
+      }
+      UnmatchedArgumentException.printSuggestions(unmatched, err);
     }
     err.println("Try '" + name + " --help'.");
     return USAGE;

@@ -93,8 +93,8 @@ final class FirecrackerLoad {
           (jail != null ? "--jail" : "--load-option") + " goes with --firecracker API_SOCKET");
     }
     if (api != null && vms != 1) {
-      throw new ParameterException(
-          command, "--firecracker loads one VM: leave --vms or --runs out");
+      String many = command.getCommand() instanceof RecordCommand ? "--runs" : "--vms";
+      throw new ParameterException(command, "--firecracker loads one VM: leave " + many + " out");
     }
   }
 
