@@ -79,6 +79,19 @@ public final class HandOver {
     }
   }
 
+  /**
+   * Receives the descriptor alone, from a process whose memory is known: what looks on rather than
+   * restores. It does not block.
+   */
+  public static Userfaultfd receiveDescriptor(UnixSocket socket, Duration patience)
+      throws IOException {
+    HandOver handOver = new HandOver(socket);
+    handOver.await(System.nanoTime() + patience.toNanos());
+    Userfaultfd received = Userfaultfd.adopt(Objects.requireNonNull(handOver.descriptor));
+    received.setNonBlocking();
+    return received;
+  }
+
   private HandOverException refused(String what) {
     return new HandOverException(what, guestWaits, null);
   }
