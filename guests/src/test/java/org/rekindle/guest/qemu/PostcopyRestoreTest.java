@@ -172,8 +172,14 @@ class PostcopyRestoreTest {
             completed.countDown();
           }
         })) {
-      qmp.execute("migrate", Map.of("uri", "exec:cat > " + file));
+      Path part = directory.resolve(name + ".part");
+      String command = "cat > %s && mv %s %s".formatted(part, part, file);
+      qmp.execute("migrate", Map.of("uri", "exec:" + command));
       assertThat(completed.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+    // QEMU has completed when the pipe has taken everything; cat may still be writing then.
+    while (!Files.exists(file)) {
+      Thread.onSpinWait();
     }
     RecordingSink sink = new RecordingSink();
     try (FileChannel channel = FileChannel.open(file)) {

@@ -118,6 +118,10 @@ final class TestMachine implements AutoCloseable {
         process.waitFor(10, TimeUnit.MILLISECONDS);
       }
     }
+    // QEMU has completed when the pipe has taken everything; what it goes to may still be writing.
+    for (ProcessHandle writing : process.descendants().toList()) {
+      writing.onExit().join();
+    }
   }
 
   @Override
