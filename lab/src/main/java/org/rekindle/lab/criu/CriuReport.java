@@ -6,19 +6,19 @@ import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.criu.CriuImportResult;
 import org.rekindle.json.Json;
 import org.rekindle.lab.RunResult;
+import org.rekindle.lab.Spread;
 import org.rekindle.lab.criu.MeasuredReturn.Measured;
 
 /** What {@code scripts/bench-criu} found, as a document and as numbers. */
@@ -124,7 +124,7 @@ final class CriuReport {
         String.format(
             Locale.ROOT,
             "`scripts/bench-criu`, %s, %d processors, Linux %s, load average %.2f before and %.2f"
-                + " after, %d rounds. Generated; every run is in `criu.json`.%n%n",
+                + " after, rounds: %d. Generated; every run is in `criu.json`.%n%n",
             LocalDate.now(ZoneOffset.UTC),
             Runtime.getRuntime().availableProcessors(),
             System.getProperty("os.version"),
@@ -161,7 +161,7 @@ final class CriuReport {
       bound of what it got. Medians, with the least and the most; all in seconds.
       """;
 
-  private Set<String> conditions(java.util.function.Function<RunResult.Condition, String> part) {
+  private Set<String> conditions(Function<RunResult.Condition, String> part) {
     Set<String> values = new LinkedHashSet<>();
     all.forEach(measured -> values.add(part.apply(measured.result().condition())));
     return values;
@@ -175,7 +175,7 @@ final class CriuReport {
       text.append("| ").append(contender.label()).append(" |");
       for (Figure figure : FIGURES) {
         text.append(' ')
-            .append(cell(sorted(guest, storage, contender, figure), figure))
+            .append(cell(Spread.of(values(guest, storage, contender, figure)), figure))
             .append(" |");
       }
       text.append('\n');
@@ -196,14 +196,14 @@ final class CriuReport {
     }
   }
 
-  private static String cell(double[] sorted, Figure figure) {
-    double median = sorted[sorted.length / 2];
-    if (Double.isNaN(median)) {
-      return "–";
-    }
-    return "%s (%s–%s)"
-        .formatted(
-            word(median, figure), word(sorted[0], figure), word(sorted[sorted.length - 1], figure));
+  private static String cell(@Nullable Spread spread, Figure figure) {
+    return spread == null
+        ? "–"
+        : "%s (%s–%s)"
+            .formatted(
+                word(spread.median(), figure),
+                word(spread.min(), figure),
+                word(spread.max(), figure));
   }
 
   private static String word(double value, Figure figure) {
@@ -213,32 +213,36 @@ final class CriuReport {
     return String.format(Locale.ROOT, figure.unit.isEmpty() ? "%,.0f" : "%.2f", value);
   }
 
-  private double[] values(String guest, String storage, Contender contender, Figure figure) {
-    RunResult.Condition wanted = new RunResult.Condition(guest, contender.label(), storage, 1);
-    return all.stream()
-        .filter(measured -> {
-          RunResult.Condition found = measured.result().condition();
-          return Objects.equals(
-              new RunResult.Condition(found.guest(), found.strategy(), found.storage(), 1), wanted);
-        })
-        .mapToDouble(figure.value)
-        .toArray();
-  }
-
-  private double[] sorted(String guest, String storage, Contender contender, Figure figure) {
-    double[] values = values(guest, storage, contender, figure);
-    Arrays.sort(values);
+  /** One for each round; null where it is not known. */
+  private List<@Nullable Double> values(
+      String guest, String storage, Contender contender, Figure figure) {
+    List<@Nullable Double> values = new ArrayList<>();
+    for (Measured measured : all) {
+      RunResult.Condition found = measured.result().condition();
+      if (found.guest().equals(guest)
+          && found.storage().equals(storage)
+          && found.strategy().equals(contender.label())) {
+        double value = figure.value.applyAsDouble(measured);
+        values.add(Double.isNaN(value) ? null : (Double) value);
+      }
+    }
     return values;
   }
 
   /** NaN where one of them was not seen. */
   private double ratio(
       String guest, String storage, Contender ours, Contender rival, Figure figure) {
-    double[] above = values(guest, storage, ours, figure);
-    double[] below = values(guest, storage, rival, figure);
-    double[] ratios = new double[above.length];
-    Arrays.setAll(ratios, i -> above[i] / below[i]);
-    Arrays.sort(ratios);
-    return ratios[ratios.length / 2];
+    List<@Nullable Double> above = values(guest, storage, ours, figure);
+    List<@Nullable Double> below = values(guest, storage, rival, figure);
+    List<Double> ratios = new ArrayList<>();
+    for (int round = 0; round < above.size(); round++) {
+      @Nullable Double numerator = above.get(round);
+      @Nullable Double denominator = below.get(round);
+      if (numerator != null && denominator != null) {
+        ratios.add(numerator / denominator);
+      }
+    }
+    Spread spread = Spread.of(ratios);
+    return spread == null ? Double.NaN : spread.median();
   }
 }
