@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -32,6 +33,7 @@ final class CriuGuestUnderTest implements GuestUnderTest {
 
   private static final int PAGES = 16_384;
   private static final int WORKING_SET_PAGES = 1024;
+  private static final Duration PATIENCE = Duration.ofMinutes(1);
 
   private final String name;
   private final Path program;
@@ -129,6 +131,7 @@ final class CriuGuestUnderTest implements GuestUnderTest {
     private final LazyPagesSocket socket;
     private final boolean hasOrder;
     private final List<ProcessHandle> all = new ArrayList<>();
+    private @Nullable Process restoring;
 
     RestoredTree(CriuDump dump, Sandbox sandbox, LazyPagesSocket socket, boolean hasOrder)
         throws IOException {
@@ -143,6 +146,7 @@ final class CriuGuestUnderTest implements GuestUnderTest {
     @Override
     public Outcome restore(Restorer restorer) throws IOException {
       Process criu = dump.startRestore(sandbox, "--lazy-pages");
+      restoring = criu;
       all.add(criu.toHandle());
       CriuGuest guest = socket.accept(OnFailure.KILL);
       try (guest) {
@@ -150,16 +154,25 @@ final class CriuGuestUnderTest implements GuestUnderTest {
         init.descendants().forEach(all::add);
         return outcome;
       } catch (IOException failed) {
-        init.descendants().forEach(all::add);
+        List<ProcessHandle> restored = init.descendants().toList();
+        all.addAll(restored);
         guest.close();
-        assertNobodyRunsWithHoles();
+        restored.forEach(RestoredTree::assertEnds); // whoever did not get all of his memory
         throw failed;
       }
     }
 
-    /** Whoever did not get all of his memory is dead, or about to be. */
-    private void assertNobodyRunsWithHoles() throws IOException {
-      sandbox.run("timeout", "60", "tail", "--pid=" + dump.pid(), "-f", "/dev/null");
+    private void awaitCriu() throws IOException {
+      try {
+        dump.awaitRestored(Objects.requireNonNull(restoring));
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted while CRIU was restoring", interrupted);
+      }
+    }
+
+    private static void assertEnds(ProcessHandle process) {
+      assertThat(process.onExit()).succeedsWithin(PATIENCE);
     }
 
     @Override
@@ -173,6 +186,7 @@ final class CriuGuestUnderTest implements GuestUnderTest {
 
     @Override
     public void assertIdentical(Image image) throws IOException {
+      awaitCriu(); // the sandbox does not have them before
       assertThat(image.memory().regions()).hasSize(processes);
       long address = Long.parseLong(Files.readString(dump.work().resolve("ready.0")));
       for (int region = 0; region < processes; region++) {

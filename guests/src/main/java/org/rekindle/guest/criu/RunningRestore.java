@@ -3,6 +3,7 @@ package org.rekindle.guest.criu;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -26,10 +27,24 @@ final class RunningRestore {
    */
   static void check(int pid, int checksum, Path image) throws IOException {
     Optional<Path> open = pid == 0 ? Optional.empty() : openDump(pid);
-    if (open.isPresent() && Dump.open(open.get()).checksum() != checksum) {
+    if (open.isEmpty()) {
+      return;
+    }
+    Path name;
+    int found;
+    try {
+      name = Files.readSymbolicLink(open.get());
+      found = Dump.open(open.get()).checksum();
+    } catch (NoSuchFileException gone) {
+      if (Dump.isAt(open.get())) {
+        throw gone;
+      }
+      return; // a small tree: CRIU was done with it before we had looked
+    }
+    if (found != checksum) {
       throw new IOException(
           "CRIU restores the dump in %s, of which %s was not made; import it, or give the image that was"
-              .formatted(Files.readSymbolicLink(open.get()), image));
+              .formatted(name, image));
     }
   }
 
