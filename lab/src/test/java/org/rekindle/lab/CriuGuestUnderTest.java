@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.rekindle.guest.criu.CriuGuest;
@@ -151,15 +152,20 @@ final class CriuGuestUnderTest implements GuestUnderTest {
       CriuGuest guest = socket.accept(OnFailure.KILL);
       try (guest) {
         Outcome outcome = restorer.restore(guest);
-        init.descendants().forEach(all::add);
+        all.addAll(inside(criu));
         return outcome;
       } catch (IOException failed) {
-        List<ProcessHandle> restored = init.descendants().toList();
+        List<ProcessHandle> restored = inside(criu);
         all.addAll(restored);
         guest.close();
         restored.forEach(RestoredTree::assertEnds); // whoever did not get all of his memory
         throw failed;
       }
+    }
+
+    /** They are CRIU's children until it is done, and then the sandbox's. */
+    private List<ProcessHandle> inside(Process criu) {
+      return Stream.concat(criu.descendants(), init.descendants()).toList();
     }
 
     private void awaitCriu() throws IOException {
