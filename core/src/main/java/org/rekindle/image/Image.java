@@ -9,6 +9,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.workingset.GapClosing;
 import org.rekindle.workingset.Profile;
 import org.rekindle.workingset.ProfileFile;
 import org.rekindle.workingset.RunHistory;
@@ -241,8 +242,8 @@ public final class Image implements AutoCloseable {
   }
 
   /**
-   * Stores a profile with the image, together with a copy of its pages in first-touch order, in
-   * place of any earlier one; atomic and durable.
+   * Stores a profile with the image, together with a copy of its pages in first-touch order and of
+   * small gaps between them ({@link GapClosing}), in place of any earlier one; atomic and durable.
    *
    * @throws IllegalArgumentException if the profile names a page that the guest does not have, or a
    *     page twice
@@ -255,7 +256,12 @@ public final class Image implements AutoCloseable {
 
   /** The same, and keeps the runs that the profile was merged of: see {@link #runs}. */
   public static void attach(Path directory, Profile profile, RunHistory runs) throws IOException {
-    ProfileAttachment.attach(directory, profile, runs);
+    ProfileAttachment.attach(directory, profile, runs, GapClosing.close(profile));
+  }
+
+  /** Copies no page that the profile has not: the hot store that others would make of it. */
+  public static void attachAsItIs(Path directory, Profile profile) throws IOException {
+    ProfileAttachment.attach(directory, profile, RunHistory.NONE, profile.pages());
   }
 
   /**

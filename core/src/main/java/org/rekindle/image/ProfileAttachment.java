@@ -12,20 +12,25 @@ import org.rekindle.workingset.RunHistoryFile;
 final class ProfileAttachment {
   private ProfileAttachment() {}
 
-  static void attach(Path directory, Profile profile, RunHistory runs) throws IOException {
-    ImageChange.apply(directory, (image, generation) -> write(image, generation, profile, runs));
+  /**
+   * @param hotOrder pages of the hot store
+   */
+  static void attach(Path directory, Profile profile, RunHistory runs, int[] hotOrder)
+      throws IOException {
+    ImageChange.apply(
+        directory, (image, generation) -> write(image, generation, profile, runs, hotOrder));
   }
 
-  private static ImageFiles write(Image image, int generation, Profile profile, RunHistory runs)
+  private static ImageFiles write(
+      Image image, int generation, Profile profile, RunHistory runs, int[] hotOrder)
       throws IOException {
     Path directory = image.directory();
-    int[] pages = profile.pages();
-    checkPages(pages, image.memory().pages());
+    checkPages(profile.pages(), image.memory().pages());
     ImageFiles before = image.files();
     StoreIndex index =
         StoreCopy.write(
             image,
-            pages,
+            hotOrder,
             directory.resolve(ImageFiles.hotPages(generation)),
             ImageWriter.Options.HOT);
     return new ImageFiles(

@@ -12,10 +12,12 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.rekindle.workingset.GapClosing;
 import org.rekindle.workingset.Profile;
 
 class ImageRoundTripTest {
@@ -153,11 +155,17 @@ class ImageRoundTripTest {
         }
       }
     }
+    for (int page : GapClosing.close(profile)) {
+      assertThat(hot.blockOf(page) < 0).isEqualTo(guest.isZero(page));
+    }
     int served = 0;
     for (int block = 0; block < hot.blocks(); block++) {
       served += hot.pagesServed(block);
     }
-    assertThat(served).isEqualTo(present);
+    assertThat(served)
+        .isGreaterThanOrEqualTo(present)
+        .isEqualTo(
+            IntStream.of(GapClosing.close(profile)).filter(page -> !guest.isZero(page)).count());
   }
 
   private static void checkSummary(Image image, RandomGuest guest) throws IOException {

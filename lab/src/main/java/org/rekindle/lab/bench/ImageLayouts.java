@@ -56,7 +56,11 @@ final class ImageLayouts {
     try (Image recorded = Image.open(image)) {
       profile = layout.profile(recorded.profile().orElseThrow(), recorded);
     }
-    Image.attach(part, profile); // replaces names, never the linked files themselves
+    // Replaces names, never the linked files themselves.
+    switch (layout) {
+      case BY_ADDRESS, IN_GROUPS -> Image.attachAsItIs(part, profile);
+      default -> Image.attach(part, profile);
+    }
     Files.move(part, directory);
   }
 

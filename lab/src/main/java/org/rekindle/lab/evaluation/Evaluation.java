@@ -135,12 +135,21 @@ public final class Evaluation {
     return restored;
   }
 
+  /** Gives the image a working set as the strategy stores it: the paper's as it was seen. */
+  static void attach(Path image, Profile set, Strategy strategy) throws IOException {
+    if (strategy == Strategy.ADAPTIVE) {
+      Image.attach(image, set);
+    } else {
+      Image.attachAsItIs(image, set);
+    }
+  }
+
   private void restore(
       EvaluatedGuest guest, SavedGuest saved, Contender contender, int repetition, Path folder)
       throws IOException {
     Profile set = workingSet(contender, saved);
     if (set != null) {
-      Image.attach(saved.image(), set);
+      attach(saved.image(), set, contender.strategy());
     }
     switch (DiskThrottle.apply(saved.image(), DiskThrottle.Limits.DISK)) {
       case DiskThrottle.Outcome.Unthrottled(String reason) ->

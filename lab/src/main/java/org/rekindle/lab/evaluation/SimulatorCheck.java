@@ -82,7 +82,7 @@ final class SimulatorCheck {
               .toList();
       Profile set = Evaluation.workingSet(contender, saved);
       if (set != null) {
-        Image.attach(saved.image(), set);
+        Evaluation.attach(saved.image(), set, contender.strategy());
       }
       try (Image image = Image.open(saved.image())) {
         ImageLayout layout = ImageLayout.of(image);

@@ -11,6 +11,7 @@ import org.rekindle.image.PageStore;
 import org.rekindle.image.Region;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.GapClosing;
 import org.rekindle.workingset.Profile;
 
 /**
@@ -54,16 +55,21 @@ public record ImageLayout(
   }
 
   /**
-   * The same with a profile, and its pages in its order in a hot store as {@code Image.attach}
-   * would make it.
+   * The same with a profile, and its pages in its order, with its small gaps, in a hot store as
+   * {@code Image.attach} would make it.
    */
   public ImageLayout with(Profile attached, double storedShare) {
-    return with(attached, storedShare, ImageWriter.Options.HOT.blockPages());
+    return with(
+        attached, GapClosing.close(attached), storedShare, ImageWriter.Options.HOT.blockPages());
   }
 
-  /** The same with another size of the hot store's blocks. */
+  /** The same without the gaps, in blocks of another size. */
   public ImageLayout with(Profile attached, double storedShare, int blockPages) {
-    int[] stored = IntStream.of(attached.pages()).filter(page -> base.blockOf(page) >= 0).toArray();
+    return with(attached, attached.pages(), storedShare, blockPages);
+  }
+
+  private ImageLayout with(Profile attached, int[] hotOrder, double storedShare, int blockPages) {
+    int[] stored = IntStream.of(hotOrder).filter(page -> base.blockOf(page) >= 0).toArray();
     return new ImageLayout(
         memory,
         base,
