@@ -220,10 +220,15 @@ public final class Userfaultfd implements AutoCloseable {
     return (ioctls & 1L << Abi.UFFDIO_ZEROPAGE_NUMBER) != 0;
   }
 
-  /** Watches a range no more: 0 or a negated error number. Who waits there is woken. */
+  /**
+   * Watches a range no more: 0 or a negated error number. Who waits there is woken, by us too: the
+   * kernel wakes before it stops to watch, and with its locks of single mappings (Linux 6.7) a
+   * thread may begin to wait in between, for ever.
+   */
   public int unregister(long address, long bytes) {
     range(address, bytes);
-    return ioctl(Abi.UFFDIO_UNREGISTER);
+    int result = ioctl(Abi.UFFDIO_UNREGISTER);
+    return result < 0 ? result : wake(address, bytes);
   }
 
   /** Has those look again who wait for a page of a range: 0 or a negated error number. */
