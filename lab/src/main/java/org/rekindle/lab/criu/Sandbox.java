@@ -107,7 +107,8 @@ public final class Sandbox implements AutoCloseable {
     ProcessBuilder builder = command(command).redirectErrorStream(true);
     builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
     Process process = builder.start();
-    try (InputStream output = process.getInputStream()) {
+    try (InputStream output = process.getInputStream();
+        InputStream _ = errors(process)) {
       String printed = new String(output.readAllBytes(), StandardCharsets.UTF_8).strip();
       int status = process.waitFor();
       if (status != 0) {
@@ -190,11 +191,20 @@ public final class Sandbox implements AutoCloseable {
       rm "$0.pid"
       """;
 
+  /**
+   * A pipe that nothing comes out of, for errors go where the output goes; yet it is there, and a
+   * thread of the JDK's would close it some time after the process has ended.
+   */
+  private static InputStream errors(Process process) {
+    return process.getErrorStream();
+  }
+
   /** Ends everything inside; works while this thread is interrupted. */
   @Override
   public void close() {
     boolean interrupted = Thread.interrupted();
-    try (InputStream _ = keeper.getInputStream()) {
+    try (InputStream _ = keeper.getInputStream();
+        InputStream _ = errors(keeper)) {
       keeper.getOutputStream().close();
       if (!keeper.waitFor(ENDING_S, TimeUnit.SECONDS)) {
         keeper.destroyForcibly().waitFor();
