@@ -3,10 +3,7 @@ package org.rekindle.guest.qemu;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.SocketTimeoutException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -57,11 +54,14 @@ public final class Qmp implements AutoCloseable {
   private static final int MAX_COMMAND_BYTES = 16 << 10;
   private static final int MAX_IN_FLIGHT = 8;
 
+  /** For the reader, which is woken: it waits for nothing but a busy machine. */
+  private static final Duration LEAVING = Duration.ofSeconds(5);
+
   private record InFlight(String command, CompletableFuture<@Nullable Object> reply) {}
 
   private final Path path;
   private final Duration timeout;
-  private final SocketChannel channel;
+  private final MonitorSocket socket;
   private final Thread reader;
   private final JsonSplitter splitter = new JsonSplitter(MAX_MESSAGE_BYTES);
   private final CopyOnWriteArrayList<Consumer<QmpEvent>> listeners = new CopyOnWriteArrayList<>();
@@ -76,10 +76,10 @@ public final class Qmp implements AutoCloseable {
   private @Nullable QemuVersion version;
   private boolean oob;
 
-  private Qmp(Path path, Duration timeout, SocketChannel channel) {
+  private Qmp(Path path, Duration timeout, MonitorSocket socket) {
     this.path = path;
     this.timeout = timeout;
-    this.channel = channel;
+    this.socket = socket;
     this.reader = Thread.ofPlatform().daemon().name("qmp-reader").unstarted(this::read);
   }
 
@@ -89,16 +89,16 @@ public final class Qmp implements AutoCloseable {
    * @param timeout for the greeting, and for each command that names no timeout of its own
    */
   public static Qmp connect(Path socket, Duration timeout) throws IOException {
-    SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-    Qmp qmp = new Qmp(socket, timeout, channel);
+    MonitorSocket connection;
     try {
-      try {
-        channel.connect(UnixDomainSocketAddress.of(socket));
-      } catch (IOException | IllegalArgumentException refused) {
-        throw new IOException(
-            "cannot connect to QEMU's monitor at " + socket + ": " + refused.getMessage(), refused);
-      }
-      qmp.reader.start();
+      connection = MonitorSocket.connect(socket);
+    } catch (IOException refused) {
+      throw new IOException(
+          "cannot connect to QEMU's monitor at " + socket + ": " + refused.getMessage(), refused);
+    }
+    Qmp qmp = new Qmp(socket, timeout, connection);
+    qmp.reader.start();
+    try {
       qmp.negotiate();
       return qmp;
     } catch (IOException | RuntimeException failed) {
@@ -190,6 +190,15 @@ public final class Qmp implements AutoCloseable {
   }
 
   /**
+   * Gives QEMU an open file under a name, for a command that takes one by name.
+   *
+   * @param fd stays the caller's to close
+   */
+  public void give(String name, int fd) throws IOException {
+    call("execute", "getfd", Map.of("fdname", name), timeout, fd);
+  }
+
+  /**
    * Has every later event handed to {@code listener}, on the reader thread: it must not wait and
    * must not execute commands.
    *
@@ -206,10 +215,21 @@ public final class Qmp implements AutoCloseable {
     void close();
   }
 
-  /** Ends the connection; commands still waiting fail. */
+  /** Ends the connection; commands still waiting fail. The monitor is free for others then. */
   @Override
   public void close() {
     end(new IOException("the connection to QEMU's monitor at " + path + " was closed by us"));
+    if (Thread.currentThread() != reader) {
+      boolean interrupted = Thread.interrupted();
+      try {
+        reader.join(LEAVING);
+      } catch (InterruptedException again) {
+        interrupted = true;
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   @SuppressWarnings("unchecked")
@@ -222,11 +242,12 @@ public final class Qmp implements AutoCloseable {
   }
 
   private @Nullable Object call(
-      String verb, String command, Map<String, ?> arguments, Duration timeout) throws IOException {
+      String verb, String command, Map<String, ?> arguments, Duration timeout, int... descriptors)
+      throws IOException {
     if (Thread.currentThread() == reader) {
       throw new IllegalStateException("a listener must not execute commands: " + command);
     }
-    if (Thread.currentThread().isInterrupted()) { // writing would close the channel
+    if (Thread.currentThread().isInterrupted()) { // its reply would not be waited for
       throw new InterruptedIOException("interrupted before \"" + command + "\" was sent");
     }
     CompletableFuture<@Nullable Object> reply = new CompletableFuture<>();
@@ -252,10 +273,7 @@ public final class Qmp implements AutoCloseable {
       }
       inFlight.put(id, new InFlight(command, reply));
       try {
-        ByteBuffer out = ByteBuffer.wrap(bytes);
-        while (out.hasRemaining()) {
-          channel.write(out);
-        }
+        socket.send(bytes, descriptors);
       } catch (IOException gone) {
         end(new IOException("QEMU's monitor at " + path + " is gone: " + gone.getMessage(), gone));
       }
@@ -291,14 +309,17 @@ public final class Qmp implements AutoCloseable {
   }
 
   private void read() {
-    ByteBuffer input = ByteBuffer.allocate(1 << 16);
     try {
-      while (channel.read(input.clear()) >= 0) {
-        splitter.feed(input.flip(), this::dispatch);
+      for (ByteBuffer input = socket.receive(); input != null; input = socket.receive()) {
+        splitter.feed(input, this::dispatch);
       }
       end(new IOException("QEMU closed its monitor at " + path));
     } catch (IOException | RuntimeException broken) {
       end(new IOException("lost QEMU's monitor at " + path + ": " + broken.getMessage(), broken));
+    } finally {
+      synchronized (lock) { // nobody sends
+        socket.release();
+      }
     }
   }
 
@@ -379,10 +400,6 @@ public final class Qmp implements AutoCloseable {
     }
     greeting.completeExceptionally(reason);
     abandoned.forEach(waiting -> waiting.reply.completeExceptionally(reason));
-    try {
-      channel.close();
-    } catch (IOException alreadyUseless) {
-      // Nothing depends on it: the peer sees the end of the connection either way.
-    }
+    socket.close();
   }
 }
