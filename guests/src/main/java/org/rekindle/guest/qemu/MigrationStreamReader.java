@@ -56,8 +56,11 @@ final class MigrationStreamReader {
     MemoryMap memory = ram.start();
     footer(ramId);
     boolean end = false;
-    while (!end) {
+    for (int parts = 0; !end; parts++) {
       skipCommands();
+      if (parts > 0 && in.peekU8("a section") == StreamFormat.SECTION_FULL) {
+        break; // a background snapshot has no END
+      }
       end = ramPart(ramId);
       ram.records();
       footer(ramId);

@@ -88,6 +88,26 @@ class MigrationStreamReaderTest {
   }
 
   @Test
+  void memoryOfABackgroundSnapshotEndsWhereTheDevicesBegin() throws Exception {
+    byte[] stream =
+        opened()
+            .eos()
+            .footer(2)
+            .ramPart()
+            .page("pc.ram", 7, 3)
+            .eos()
+            .footer(2)
+            .devices("running")
+            .eof()
+            .description()
+            .bytes();
+    SavedStream saved = read(stream, sink);
+    assertThat(sink.pages).containsOnlyKeys(7);
+    assertThat(saved.deviceState().sections())
+        .isEqualTo(new StreamBuilder().devices("running").bytes());
+  }
+
+  @Test
   void streamMayComeByteByByte() throws Exception {
     ByteArrayInputStream bytes = new ByteArrayInputStream(StreamBuilder.typical());
     ReadableByteChannel slow =
