@@ -20,6 +20,11 @@ import picocli.CommandLine.Parameters;
         Of QEMU, step by step: connects to its monitor, stops the guest, takes its memory and \
         device state over a socket straight into the image (zero pages left out, identical \
         pages once, compressed, with checksums), and lets the guest go on.
+        With --live the guest runs on: QEMU stops it for a moment only, of which the image is, \
+        and each page is taken before the guest writes it for the first time. Which pages those \
+        are is the image's first working set, in their order; what the guest only reads, a \
+        recording adds ('rekindle record --add --merge union'). A guest that writes a page \
+        waits for it, a fraction of a millisecond each.
         Of Firecracker: asks its API to pause the guest and to write a snapshot into a private \
         folder beside the image (which takes as much disk space as the guest has memory, for \
         as long as the save lasts), lets the guest go on, and makes the image of that.
@@ -33,6 +38,9 @@ import picocli.CommandLine.Parameters;
           qemu-system-x86_64 -m 1G ... -qmp unix:vm.qmp,server=on,wait=off
           rekindle save --qmp vm.qmp vm.rekindle
           rekindle inspect vm.rekindle
+
+        Save it while it serves, and learn from it for half a minute
+          rekindle save --qmp vm.qmp --live --for 30s vm.rekindle
 
         Move it instead of copying it (QEMU ends once the image is durable)
           rekindle save --qmp vm.qmp --then quit vm.rekindle
@@ -72,7 +80,7 @@ final class SaveCommand extends Operation {
         Choice.of(
             command(),
             "say which machine to save",
-            List.of(qmp.then(then), firecracker.then(then, command())));
+            List.of(qmp.then(then, command()), firecracker.then(then, command())));
     publish(source.make(Objects.requireNonNull(image), layout.options(), this, cleanup));
   }
 }

@@ -23,6 +23,8 @@ final class MigrationListener implements ReadableByteChannel {
   /** How often a silent peer is looked after; four QMP commands a second cost nothing. */
   private static final long LOOK_MS = 250;
 
+  private static final int DRAINED_BYTES = 1 << 16;
+
   /** Says why it is useless to wait any longer, by an exception; must not wait itself. */
   interface Vigil {
     void check() throws IOException;
@@ -34,6 +36,8 @@ final class MigrationListener implements ReadableByteChannel {
   private final Duration patience;
   private @Nullable SocketChannel peer;
   private volatile boolean cancelled;
+  private boolean draining;
+  private boolean interruptedMeanwhile;
 
   /**
    * @param path a short path in a private directory
@@ -59,7 +63,7 @@ final class MigrationListener implements ReadableByteChannel {
   /** Reads some bytes, of the first peer that connects; waits for it if need be. */
   @Override
   public int read(ByteBuffer target) throws IOException {
-    checkCancelled();
+    checkWanted();
     SocketChannel source = peer;
     while (source == null) {
       source = server.accept();
@@ -84,12 +88,9 @@ final class MigrationListener implements ReadableByteChannel {
     channel.register(selector, operation);
     long startNs = System.nanoTime();
     while (true) {
-      checkCancelled();
+      checkWanted();
       if (selector.select(_ -> {}, LOOK_MS) > 0) {
         return;
-      }
-      if (Thread.currentThread().isInterrupted()) { // no select waits any more
-        throw new InterruptedIOException("interrupted while waiting for QEMU");
       }
       vigil.check();
       if (System.nanoTime() - startNs > patience.toNanos()) {
@@ -104,9 +105,31 @@ final class MigrationListener implements ReadableByteChannel {
     selector.wakeup();
   }
 
-  private void checkCancelled() throws IOException {
+  private void checkWanted() throws IOException {
+    if (draining) {
+      interruptedMeanwhile |= Thread.interrupted(); // no select would wait any more
+      return;
+    }
     if (cancelled) {
       throw new IOException("cancelled");
+    }
+    if (Thread.currentThread().isInterrupted()) {
+      throw new InterruptedIOException("interrupted while waiting for QEMU");
+    }
+  }
+
+  /** Takes in what still comes, up to its end, whatever anybody wants meanwhile. */
+  void drain() throws IOException {
+    draining = true;
+    ByteBuffer rest = ByteBuffer.allocateDirect(DRAINED_BYTES);
+    try {
+      while (read(rest.clear()) >= 0) {
+        // nobody wants it
+      }
+    } finally {
+      if (interruptedMeanwhile) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
@@ -16,6 +17,9 @@ import org.rekindle.guest.SaveException;
 import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
+import org.rekindle.linux.UnixSocket;
+import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.RunHistory;
 
 /*
  * The order of a save, and who may fail when
@@ -31,6 +35,14 @@ import org.rekindle.image.ImageWriter;
  *    QEMU sets the state "postmigrate" after "completed", and a guest that runs by then makes it
  *    abort.)
  * 5. commit gives the image its name. Only then may QEMU be asked to quit.
+ *
+ * A live save asks QEMU for a background snapshot instead: QEMU itself stops the guest, for a
+ * moment at the beginning, of which the image is; there is no step 2 and no cont (WriteTrace says
+ * how that goes on). What the guest was seen to write becomes the image's profile. A QEMU before 8.1
+ * takes the protection from the guest's memory only when all of it was sent: broken off before, the
+ * guest waits for ever at its next write. So when such a save fails or is cancelled, the rest of
+ * the stream is read and thrown away, at full speed. (Nobody does that for a Rekindle that is
+ * killed.)
  *
  * A copy of the guest's disks is not made: an image is good for disks as they were at its stop.
  */
@@ -60,6 +72,12 @@ public final class QemuSave implements AutoCloseable {
 
   private static final Set<String> CAN_BE_SAVED = Set.of("running", "paused", "prelaunch");
 
+  /** What QEMU calls our socket. */
+  private static final String SOCKET_NAME = "rekindle";
+
+  /** Since when a background snapshot can be broken off. */
+  private static final int[] LETS_GO = {8, 1};
+
   private static final Set<String> NOT_UNDER_WAY =
       Set.of("none", "completed", "failed", "cancelled");
 
@@ -67,6 +85,7 @@ public final class QemuSave implements AutoCloseable {
   private final Path image;
   private final ImageWriter.Options layout;
   private final Then then;
+  private final @Nullable Duration watched; // of a guest that runs on; null: it stands still
   private final Image.Progress progress;
 
   private final AtomicBoolean started = new AtomicBoolean();
@@ -85,11 +104,37 @@ public final class QemuSave implements AutoCloseable {
    */
   public QemuSave(
       Path monitor, Path image, ImageWriter.Options layout, Then then, Image.Progress progress) {
+    this(monitor, image, layout, then, null, progress);
+  }
+
+  private QemuSave(
+      Path monitor,
+      Path image,
+      ImageWriter.Options layout,
+      Then then,
+      @Nullable Duration watched,
+      Image.Progress progress) {
     this.monitor = monitor;
     this.image = image;
     this.layout = layout;
     this.then = then;
+    this.watched = watched;
     this.progress = progress;
+  }
+
+  /**
+   * A save of a guest that runs on meanwhile. The image is of the instant at which it begins; what
+   * the guest writes until it is over becomes its profile.
+   *
+   * @param watched how long the save takes at least: the longer, the more of the writes is seen
+   */
+  public static QemuSave live(
+      Path monitor,
+      Path image,
+      ImageWriter.Options layout,
+      Duration watched,
+      Image.Progress progress) {
+    return new QemuSave(monitor, image, layout, Then.RESUME, watched, progress);
   }
 
   /**
@@ -127,7 +172,11 @@ public final class QemuSave implements AutoCloseable {
     }
     if (started.get()) {
       try {
-        ended.await(SETTLING_TIMEOUT.multipliedBy(3).toMillis(), TimeUnit.MILLISECONDS);
+        if (watched == null) {
+          ended.await(SETTLING_TIMEOUT.multipliedBy(3).toMillis(), TimeUnit.MILLISECONDS);
+        } else {
+          ended.await(); // for as long as QEMU sends
+        }
       } catch (InterruptedException interrupted) {
         Thread.currentThread().interrupt();
       }
@@ -154,18 +203,25 @@ public final class QemuSave implements AutoCloseable {
       throw new IOException("a migration is under way already (status \"" + migration + "\")");
     }
     boolean ranBefore = state.equals("running");
-    MigrationSettings settings = MigrationSettings.apply(qmp);
+    if (watched != null && !ranBefore) {
+      throw new IOException("the guest is paused, so it writes nothing; leave --live out");
+    }
+    MigrationSettings settings =
+        watched == null ? MigrationSettings.apply(qmp) : MigrationSettings.applyLive(qmp);
     List<String> warnings = new ArrayList<>();
     try (ImageSink sink = new ImageSink(image, layout, progress)) {
       if (ranBefore) {
         Rehearsal.run(layout);
         checkCancelled();
         stoppedNs = System.nanoTime(); // the event, which comes before the reply, knows better
-        qmp.execute("stop", Map.of(), DISKS_TIMEOUT);
+        if (watched == null) {
+          qmp.execute("stop", Map.of(), DISKS_TIMEOUT);
+        }
       }
-      SavedStream stream = receive(qmp, sink);
+      Received received = receive(qmp, sink);
+      SavedStream stream = received.stream;
       boolean resume = ranBefore && then == Then.RESUME;
-      if (resume) {
+      if (resume && watched == null) {
         qmp.execute("cont", Map.of(), DISKS_TIMEOUT);
       }
       if (then != Then.QUIT) {
@@ -180,6 +236,7 @@ public final class QemuSave implements AutoCloseable {
               ranBefore);
       checkCancelled();
       long imageBytes = sink.commit(stream, machine);
+      received.writes.ifPresent(writes -> attach(writes, warnings));
       long doneNs = System.nanoTime();
       if (then == Then.QUIT) {
         quit(qmp, warnings);
@@ -188,6 +245,7 @@ public final class QemuSave implements AutoCloseable {
           machine,
           resume,
           ranBefore ? (resume ? resumedNs : doneNs) - stoppedNs : 0,
+          received.writes,
           doneNs - startNs,
           stream.memory().pages(),
           stream.memory().pages() - sink.nonZeroPages(),
@@ -206,28 +264,75 @@ public final class QemuSave implements AutoCloseable {
     }
   }
 
-  private SavedStream receive(Qmp qmp, ImageSink sink) throws IOException {
+  /** The guest's device state, its memory being in the sink; and what it wrote meanwhile. */
+  private record Received(SavedStream stream, Optional<Profile> writes) {}
+
+  private Received receive(Qmp qmp, ImageSink sink) throws IOException {
     Lookout lookout = new Lookout(() -> checkMigration(qmp));
-    MigrationListener.Vigil vigil =
-        () -> {
-          checkCancelled();
-          lookout.check();
-        };
-    try (PrivateDirectory directory = PrivateDirectory.create();
-        MigrationListener channel =
-            new MigrationListener(directory.path().resolve("migration"), vigil, STREAM_TIMEOUT)) {
-      listener = channel;
-      checkCancelled();
-      qmp.execute("migrate", Map.of("uri", "unix:" + directory.path().resolve("migration")));
-      SavedStream stream = parse(qmp, sink, channel);
-      awaitPostmigrate(qmp);
-      return stream;
-    } finally {
-      listener = null;
+    try (PrivateDirectory directory = PrivateDirectory.create()) {
+      Path socket = directory.path().resolve("migration");
+      try (MigrationListener channel =
+          new MigrationListener(socket, lookout::check, STREAM_TIMEOUT)) {
+        listener = channel;
+        checkCancelled();
+        return watched == null
+            ? receiveStopped(qmp, sink, channel, socket)
+            : receiveLive(qmp, sink, channel, socket, watched);
+      } finally {
+        listener = null;
+      }
     }
   }
 
-  private SavedStream parse(Qmp qmp, ImageSink sink, MigrationListener channel) throws IOException {
+  private Received receiveStopped(Qmp qmp, ImageSink sink, MigrationListener channel, Path socket)
+      throws IOException {
+    qmp.execute("migrate", Map.of("uri", "unix:" + socket));
+    SavedStream stream = parse(qmp, sink, channel);
+    await(qmp, () -> isCompleted(qmp) && runState(qmp).equals("postmigrate"));
+    return new Received(stream, Optional.empty());
+  }
+
+  /** The connection is made by us, who want it narrow, and given to QEMU. */
+  private Received receiveLive(
+      Qmp qmp, ImageSink sink, MigrationListener channel, Path socket, Duration time)
+      throws IOException {
+    boolean sending = false;
+    try (UnixSocket sendingEnd = UnixSocket.connect(socket)) {
+      LiveSink live = new LiveSink(sink, time, sendingEnd);
+      qmp.give(SOCKET_NAME, sendingEnd.fd());
+      sending = true;
+      try {
+        qmp.execute("migrate", Map.of("uri", "fd:" + SOCKET_NAME));
+      } catch (QmpException refused) {
+        sending = false;
+        qmp.execute("closefd", Map.of("fdname", SOCKET_NAME));
+        throw refused;
+      }
+      SavedStream stream = parse(qmp, live, channel);
+      await(qmp, () -> isCompleted(qmp));
+      sending = false;
+      return new Received(stream, Optional.of(live.writes(resumedNs)));
+    } finally {
+      if (sending && !qmp.version().isAtLeast(LETS_GO[0], LETS_GO[1])) {
+        channel.drain();
+      }
+    }
+  }
+
+  private void attach(Profile writes, List<String> warnings) {
+    if (writes.size() == 0) {
+      warnings.add("the guest wrote nothing while it was saved, so the image has no profile");
+      return;
+    }
+    try {
+      Image.attach(image, writes, RunHistory.NONE.plus(writes));
+    } catch (IOException failed) {
+      warnings.add("the image is good, but has no profile: " + failed.getMessage());
+    }
+  }
+
+  private SavedStream parse(Qmp qmp, StreamSink sink, MigrationListener channel)
+      throws IOException {
     try {
       return MigrationStreamReader.read("the stream from QEMU", channel, sink);
     } catch (MigrationStreamException damaged) {
@@ -256,9 +361,14 @@ public final class QemuSave implements AutoCloseable {
     }
   }
 
-  private void awaitPostmigrate(Qmp qmp) throws IOException {
+  /** A question to QEMU. */
+  private interface Condition {
+    boolean holds() throws IOException;
+  }
+
+  private void await(Qmp qmp, Condition end) throws IOException {
     long startNs = System.nanoTime();
-    while (!migrationStatus(qmp).equals("completed") || !runState(qmp).equals("postmigrate")) {
+    while (!end.holds()) {
       checkCancelled();
       checkMigration(qmp);
       if (System.nanoTime() - startNs > SETTLING_TIMEOUT.toNanos()) {
@@ -266,6 +376,10 @@ public final class QemuSave implements AutoCloseable {
       }
       pause();
     }
+  }
+
+  private static boolean isCompleted(Qmp qmp) throws IOException {
+    return migrationStatus(qmp).equals("completed");
   }
 
   private static void restore(Qmp qmp, MigrationSettings settings, List<String> warnings) {

@@ -22,6 +22,7 @@ final class FakeQemu implements AutoCloseable {
   volatile String status = "running";
   volatile String migration = "none";
   volatile String colo = "false";
+  volatile boolean backgroundSnapshot;
 
   /** What query-migrate says once the stream was sent. */
   volatile String outcome = "completed";
@@ -87,7 +88,11 @@ final class FakeQemu implements AutoCloseable {
             + " {\"capability\": \"events\", \"state\": false},"
             + " {\"capability\": \"x-colo\", \"state\": "
             + colo
-            + "}]";
+            + "}"
+            + (backgroundSnapshot
+                ? ", {\"capability\": \"background-snapshot\", \"state\": false}"
+                : "")
+            + "]";
       }
       case "query-migrate-parameters" -> {
         return "{\"max-bandwidth\": 134217728, \"tls-creds\": \"\"}";

@@ -94,24 +94,6 @@ class QemuSaveSlowTest {
     }
   }
 
-  private static void assertSamePages(Path left, Path right) throws IOException {
-    try (Image a = Image.open(left);
-        Image b = Image.open(right);
-        PageReader readA = a.newPageReader();
-        PageReader readB = b.newPageReader();
-        Arena arena = Arena.ofConfined()) {
-      assertThat(a.memory()).isEqualTo(b.memory());
-      MemorySegment pages = arena.allocate(2 * MemoryMap.PAGE_BYTES);
-      for (int page = 0; page < a.memory().pages(); page++) {
-        readA.read(page, pages, 0);
-        readB.read(page, pages, 4096);
-        if (MemorySegment.mismatch(pages, 0, 4096, pages, 4096, 8192) != -1) {
-          throw new AssertionError("page " + page + " differs");
-        }
-      }
-    }
-  }
-
   private ImportResult importFile(Path file, Path image) throws IOException {
     try (QemuImport action =
         new QemuImport(file, image, ImageWriter.Options.DEFAULT, (_, _) -> {})) {
@@ -236,7 +218,7 @@ class QemuSaveSlowTest {
     ImportResult result = importFile(stream, imported);
     assertThat(result.machine().machineType()).startsWith("pc-q35-");
     assertThat(result.machine().wasRunning()).isFalse();
-    assertSamePages(image(), imported);
+    Images.assertSamePages(image(), imported);
   }
 
   @Test
@@ -269,7 +251,7 @@ class QemuSaveSlowTest {
       Path imported = directory.resolve("imported");
       ImportResult result = importFile(file, imported);
       assertThat(result.kind().contains("mapped-ram")).isEqualTo(!kind.getValue().isEmpty());
-      assertSamePages(reference, imported);
+      Images.assertSamePages(reference, imported);
       delete(imported);
     }
   }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -227,5 +228,51 @@ class QemuSaveTest {
       }
     }
     assertThat(qemu.commands).doesNotContain("stop", "migrate-set-capabilities");
+  }
+
+  private QemuSave live() {
+    return QemuSave.live(
+        qemu.monitor(),
+        images.resolve("image"),
+        ImageWriter.Options.DEFAULT,
+        Duration.ofSeconds(1),
+        (_, _) -> {});
+  }
+
+  @Test
+  void liveSaveIsRefusedByWhatCannotDoItBeforeAnythingIsChanged() throws Exception {
+    try (QemuSave save = live()) {
+      assertThatThrownBy(save::run).hasMessageContaining("no background-snapshot");
+    }
+    qemu.backgroundSnapshot = true;
+    qemu.status = "paused";
+    try (QemuSave save = live()) {
+      assertThatThrownBy(save::run).hasMessageContaining("the guest is paused");
+    }
+    assertThat(qemu.commands).doesNotContain("migrate-set-capabilities", "migrate");
+    qemu.status = "running";
+    qemu.refused = Map.of("migrate-set-capabilities", "not supported by host kernel");
+    try (QemuSave save = live()) {
+      assertThatThrownBy(save::run)
+          .hasMessageContaining("not supported by host kernel")
+          .hasMessageContaining("userfaultfd");
+    }
+    assertThat(qemu.commands).doesNotContain("migrate");
+  }
+
+  @Test
+  void blockedLiveSaveTakesItsSocketBack() throws Exception {
+    qemu.backgroundSnapshot = true;
+    qemu.refused = Map.of("migrate", "device vfio blocks it");
+    try (QemuSave save = live()) {
+      assertThatThrownBy(save::run)
+          .isInstanceOf(SaveException.class)
+          .hasMessageContaining("device vfio blocks it")
+          .hasMessageContaining("the guest runs");
+    }
+    assertThat(qemu.commands)
+        .containsSubsequence("getfd", "migrate", "closefd", "migrate-set-capabilities")
+        .doesNotContain("stop");
+    assertThat(images).isEmptyDirectory();
   }
 }
