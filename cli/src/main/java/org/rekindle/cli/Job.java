@@ -3,6 +3,7 @@ package org.rekindle.cli;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
+import org.rekindle.restore.CanaryGuest;
 import org.rekindle.restore.DecodedBlocks;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.Outcome;
@@ -45,6 +46,11 @@ abstract class Job {
   /** How long a machine is looked after: {@link #UNTIL_ALL_IN}, or so long after its start. */
   abstract long atMostRunningNs(boolean livesOn);
 
+  /** What is to be learnt of a machine beside its faults: a {@link CanaryGuest}, or the guest. */
+  Guest watched(Guest guest) {
+    return guest;
+  }
+
   /** Stores what is to be kept of a machine, and tells how it went. For all threads. */
   abstract Operation.Result result(Restored restored) throws IOException;
 
@@ -62,9 +68,11 @@ abstract class Job {
 
   /** Restores a machine: the one place where that begins. */
   final Outcome restore(Guest guest, boolean livesOn, Image.Progress progress) throws IOException {
-    Restore restore = new Restore(image, guest, plan(livesOn), shared);
+    Guest watched = watched(guest);
+    Restore restore = new Restore(image, watched, plan(livesOn), shared);
     long atMostRunningNs = atMostRunningNs(livesOn);
     long totalPages = atMostRunningNs == UNTIL_ALL_IN ? image.memory().pages() : 0;
-    return RestoreThread.run(restore, atMostRunningNs, totalPages, progress);
+    Outcome outcome = RestoreThread.run(restore, atMostRunningNs, totalPages, progress);
+    return watched instanceof CanaryGuest canaries ? outcome.with(canaries.sample()) : outcome;
   }
 }

@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
+import org.rekindle.restore.CanaryGuest;
+import org.rekindle.restore.Guest;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
@@ -128,9 +130,11 @@ final class RestoreCommand extends Operation implements RunsQemu {
       description =
           """
           Store what this restore sees with the profile, as one more run: the profile, and the \
-          pages that the guest waited for in the time for which it was once watched. If the guest \
-          waited for more pages than the profile has, all of them outside of it, the profile is \
-          stale, and begun anew.\
+          pages that the guest waited for in the time for which it was once watched. Up to 128 \
+          pages of the profile, drawn at random, are kept back until the guest touches them: they \
+          tell how much of the profile it uses; so the restore takes as long as the profile was \
+          once watched. If the guest touched less than half of the profile, or more outside of it \
+          than inside, the profile is stale, and begun anew.\
           """)
   private boolean record;
 
@@ -214,17 +218,28 @@ final class RestoreCommand extends Operation implements RunsQemu {
     }
 
     @Override
+    Guest watched(Guest guest) {
+      Profile known = image().profile().orElse(null);
+      return record && known != null
+          ? new CanaryGuest(guest, known, windowNs(known), System.nanoTime())
+          : guest;
+    }
+
+    private static long windowNs(@Nullable Profile known) {
+      return known == null || known.horizonNs() <= 0 ? DEFAULT_WINDOW_NS : known.horizonNs();
+    }
+
+    @Override
     synchronized Result result(Restored restored) throws IOException {
       Profile known = image().profile().orElse(null);
-      long windowNs =
-          known == null || known.horizonNs() <= 0 ? DEFAULT_WINDOW_NS : known.horizonNs();
+      long windowNs = windowNs(known);
       Profile seen = Recording.profile(restored.outcome()).within(windowNs);
       Result result = RestoreReport.of(restored, milestones());
       if (known == null) {
         record(seen, false);
         return result;
       }
-      SetFit fit = SetFit.of(known, seen);
+      SetFit fit = SetFit.of(known, seen, restored.outcome().sample());
       record(fit.stale() ? seen : known.union(seen), fit.stale());
       return with(result, fit);
     }
@@ -249,6 +264,12 @@ final class RestoreCommand extends Operation implements RunsQemu {
       set.put("pages", fit.setPages());
       set.put("outside", fit.outsidePages());
       set.put("outsideShareAtLeast", fit.outsideShareAtLeast());
+      if (fit.sample().pages() > 0) {
+        set.put("sampledPages", fit.sample().pages());
+        set.put("sampledPagesUsed", fit.sample().used());
+        set.put("usedShareAtLeast", fit.sample().shareAtLeast());
+        set.put("usedShareAtMost", fit.sample().shareAtMost());
+      }
       set.put("stale", fit.stale());
       Map<String, @Nullable Object> json = new LinkedHashMap<>(result.json());
       json.put("workingSet", set);
@@ -256,6 +277,15 @@ final class RestoreCommand extends Operation implements RunsQemu {
           "%s\n  outside the set        %s pages; the set has %s"
               .formatted(
                   result.text(), Figures.count(fit.outsidePages()), Figures.count(fit.setPages()));
+      if (fit.sample().pages() > 0) {
+        text +=
+            "\n  used of the set        %.0f to %.0f %% (of %d pages kept back %d were touched)"
+                .formatted(
+                    100 * fit.sample().shareAtLeast(),
+                    100 * fit.sample().shareAtMost(),
+                    fit.sample().pages(),
+                    fit.sample().used());
+      }
       if (fit.stale()) {
         text +=
             record

@@ -245,6 +245,16 @@ class UffdCommandSlowTest {
     }
   }
 
+  @Test
+  void aSetOfWhichLessThanHalfIsUsedIsSaidToBeStaleAndBegunAnew() throws Exception {
+    int[] set = IntStream.range(0, 800).map(i -> 2 * i).toArray();
+    record(new int[][] {set});
+    assertThat(restored(set)).containsEntry("sampledPages", 100L).containsEntry("stale", false);
+    Map<String, @Nullable Object> told = restored(Arrays.copyOf(set, 100));
+    assertThat(told).containsEntry("outside", 0L).containsEntry("stale", true);
+    assertThat((Double) told.get("usedShareAtMost")).isBetween(0.05, 0.5);
+  }
+
   /** Restores a VM that touches these pages, with --record; what is told of its working set. */
   @SuppressWarnings("unchecked")
   private Map<String, @Nullable Object> restored(int... pages) throws Exception {

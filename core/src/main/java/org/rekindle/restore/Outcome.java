@@ -1,6 +1,7 @@
 package org.rekindle.restore;
 
 import java.util.BitSet;
+import org.rekindle.workingset.SetSample;
 
 /**
  * What happened in a restore. Times are on the clock of {@link System#nanoTime}; -1 where it did
@@ -15,6 +16,7 @@ import java.util.BitSet;
  * @param gaps how long the pager did not look for faults
  * @param tally pages placed, by cause
  * @param prefetched the pages that the plan's prefetch brought
+ * @param sample what is known of the touches of prefetched pages; see {@link CanaryGuest}
  * @param bytesRead bytes of page data read from the image
  * @param reads in how many reads
  */
@@ -28,13 +30,42 @@ public record Outcome(
     Gaps gaps,
     Tally tally,
     BitSet prefetched,
+    SetSample sample,
     long bytesRead,
     long reads) {
 
   /** The same outcome, once it is known when the guest began to run. */
   public Outcome withFirstInstructionNs(long ns) {
     return new Outcome(
-        plan, startedNs, ns, allInNs, endedNs, faults, gaps, tally, prefetched, bytesRead, reads);
+        plan,
+        startedNs,
+        ns,
+        allInNs,
+        endedNs,
+        faults,
+        gaps,
+        tally,
+        prefetched,
+        sample,
+        bytesRead,
+        reads);
+  }
+
+  /** The same outcome, and what its guest told of the touches of prefetched pages. */
+  public Outcome with(SetSample learnt) {
+    return new Outcome(
+        plan,
+        startedNs,
+        firstInstructionNs,
+        allInNs,
+        endedNs,
+        faults,
+        gaps,
+        tally,
+        prefetched,
+        learnt,
+        bytesRead,
+        reads);
   }
 
   /** Faults that waited for a page to be brought, not for one that was on its way. */

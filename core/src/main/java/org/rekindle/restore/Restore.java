@@ -5,6 +5,7 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
 import org.rekindle.image.PageStore;
+import org.rekindle.workingset.SetSample;
 
 /**
  * One restore: a plan, carried out on a guest from an image. The thread that calls {@link #run} is
@@ -104,6 +105,7 @@ public final class Restore {
           pager.gaps(),
           tally,
           pager.prefetched(),
+          SetSample.NONE,
           source.bytesRead(),
           source.reads());
     }

@@ -115,10 +115,22 @@ class ScriptedGuest implements Guest {
     int[] range = givesBack;
     if (range != null && present.cardinality() >= givesBackAt) {
       givesBack = null;
+      if (asked >= 0 && hasUnit(asked)) {
+        asked = -1; // if that goes, it finds it missing once more
+      }
       givenBack.set(range[0], range[0] + range[1]);
       present.clear(range[0], range[0] + range[1]);
       sink.removed(range[0], range[1]);
     }
+  }
+
+  boolean hasTouchedAll() {
+    return next == touches.length;
+  }
+
+  /** Whether it comes to its next touch by itself. */
+  private boolean runsOn() {
+    return next < touches.length && (asked != touches[next] || hasUnit(touches[next]));
   }
 
   private boolean hasUnit(int page) {
@@ -188,8 +200,8 @@ class ScriptedGuest implements Guest {
 
   @Override
   public void await(long timeoutNs) {
-    if (unflushed > 0) {
-      return; // the socket is writable
+    if (unflushed > 0 || (started && runsOn())) {
+      return; // the socket is writable; there is a fault
     }
     waits++;
     try {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.rekindle.image.Image;
 import org.rekindle.lab.GuestUnderTest.Purpose;
 import org.rekindle.lab.GuestUnderTest.Restored;
+import org.rekindle.restore.CanaryGuest;
 import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.GuestGoneException;
@@ -33,7 +35,9 @@ import org.rekindle.restore.Recording;
 import org.rekindle.restore.Restore;
 import org.rekindle.restore.RestoreThread;
 import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.Access;
 import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.SetSample;
 
 /**
  * What holds for every kind of guest, end to end with real processes: memory comes back identical
@@ -168,6 +172,50 @@ abstract class GuestContract {
           .as("page %d of the profile", profile.page(rank))
           .isTrue();
     }
+  }
+
+  @Test
+  void howMuchOfItsSetAGuestUsesIsKnown() throws IOException {
+    GuestUnderTest guest = plainest();
+    Path saved = directory.resolve("image");
+    guest.save(saved);
+    Profile known = record(guest, saved);
+    SetSample ofKnown = sampled(guest, saved, known);
+    SetSample ofDoubled = sampled(guest, saved, withAsManyOthers(known));
+    assertThat(ofKnown.pages()).isGreaterThan(100);
+    assertThat(ofKnown.shareAtLeast()).as("%s of its own", ofKnown).isGreaterThan(0.5);
+    assertThat(ofDoubled.shareAtLeast()).as("%s of twice as many", ofDoubled).isGreaterThan(0.2);
+    assertThat(ofDoubled.shareAtMost()).as("%s of twice as many", ofDoubled).isLessThan(0.7);
+  }
+
+  private SetSample sampled(GuestUnderTest guest, Path saved, Profile set) throws IOException {
+    Image.attach(saved, set);
+    try (Image image = Image.open(saved);
+        Restored back = started(guest, image, Purpose.RUN)) {
+      List<CanaryGuest> canaries = new ArrayList<>();
+      back.restore(met -> {
+        canaries.add(new CanaryGuest(met, set, guest.recordingNs(), System.nanoTime()));
+        Plan plan = Strategy.ADAPTIVE.plan(image, FAST_FILL);
+        return run(image, canaries.getFirst(), plan, Long.MAX_VALUE);
+      });
+      back.assertLives();
+      return canaries.getFirst().sample();
+    }
+  }
+
+  /** The set, and behind it as many of the pages that it lacks. */
+  private static Profile withAsManyOthers(Profile set) {
+    BitSet used = new BitSet();
+    Arrays.stream(set.pages()).forEach(used::set);
+    int[] pages = Arrays.copyOf(set.pages(), 2 * set.size());
+    int next = 0;
+    for (int rank = set.size(); rank < pages.length; rank++) {
+      next = used.nextClearBit(next);
+      pages[rank] = next++;
+    }
+    Access[] access = new Access[pages.length];
+    Arrays.fill(access, Access.UNKNOWN);
+    return new Profile(pages, new long[pages.length], access, set.horizonNs(), "test");
   }
 
   @ParameterizedTest(name = "{0} percent of the pages are in")
