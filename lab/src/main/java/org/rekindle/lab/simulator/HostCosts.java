@@ -35,4 +35,10 @@ public record HostCosts(
     return new HostCosts(
         batchPages, otherBeforeNs, otherStartupNs, faultNs, placeNs, cachedReadNs, decodeNs);
   }
+
+  /** The same where it takes another time to place a page. */
+  public HostCosts withPlaceNs(long otherPlaceNs) {
+    return new HostCosts(
+        batchPages, beforeNs, startupNs, faultNs, otherPlaceNs, cachedReadNs, decodeNs);
+  }
 }
