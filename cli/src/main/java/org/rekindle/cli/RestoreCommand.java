@@ -13,6 +13,7 @@ import org.rekindle.restore.Guest;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Recording;
 import org.rekindle.restore.Strategy;
+import org.rekindle.restore.TtrTarget;
 import org.rekindle.workingset.MergeRule;
 import org.rekindle.workingset.Profile;
 import org.rekindle.workingset.RunHistory;
@@ -41,7 +42,8 @@ import picocli.CommandLine.Parameters;
           lazy         start at once, pages on demand, a slow linear fill behind
           working-set  the recorded working set first, then start, then as lazy
           adaptive     start at once, demand first, the working set in first-touch order
-                       while the guest runs, then the rest at full speed
+                       while the guest runs, then the rest at full speed, from where the guest
+                       missed something; all in one go if misses would cost more (--target)
         working-set needs a profile ('rekindle record'); adaptive is better with one.
 
         QEMU has your terminal, as if you had started it yourself, except with --json or \
@@ -67,6 +69,9 @@ import picocli.CommandLine.Parameters;
 
         Into a QEMU that waits already (-incoming defer -qmp unix:vm.qmp,server=on,wait=off)
           rekindle restore vm.rekindle --qmp vm.qmp
+
+        Half of its speed soon, rather than all of it a little later
+          rekindle restore --target w=1s,u=0.5 vm.rekindle -- qemu-system-x86_64 -m 1G ...
 
         Leave QEMU running in the background, and say how it went as JSON
           rekindle restore --detach --json vm.rekindle -- qemu-system-x86_64 -m 1G ...
@@ -101,6 +106,20 @@ final class RestoreCommand extends Operation implements RunsQemu {
       completionCandidates = StrategyName.Labels.class,
       description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
   private Strategy strategy = Strategy.ADAPTIVE;
+
+  @Option(
+      names = "--target",
+      paramLabel = "w=TIME,u=SHARE",
+      defaultValue = "w=1s,u=0.9",
+      converter = TargetConverter.class,
+      description =
+          """
+          What adaptive is to reach as soon as it can: from then on every window of TIME leaves the \
+          guest this SHARE of it (default: ${DEFAULT-VALUE}). It decides when so many pages are \
+          missed that reading everything in one go is over sooner than serving them; a smaller \
+          share has them served for longer.\
+          """)
+  private TtrTarget responsive = TtrTarget.DEFAULT;
 
   @Option(
       names = "--prefetch-budget",
@@ -191,7 +210,7 @@ final class RestoreCommand extends Operation implements RunsQemu {
 
   private Strategy.Options options(Image opened) {
     int profilePages = opened.profile().map(Profile::size).orElse(0);
-    return new Strategy.Options(fillPagesPerSecond, budget.of(profilePages));
+    return new Strategy.Options(fillPagesPerSecond, budget.of(profilePages), responsive);
   }
 
   private final class Restoring extends Job {

@@ -19,6 +19,8 @@ import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.FaultSink;
 import org.rekindle.restore.Gaps;
 import org.rekindle.restore.Outcome;
+import org.rekindle.restore.Plan;
+import org.rekindle.restore.TtrTarget;
 
 /** What {@code rekindle restore} tells of a restore that is over. */
 final class RestoreReport {
@@ -52,6 +54,9 @@ final class RestoreReport {
     json.put("firstInstructionMs", Figures.ms(stalls.firstInstructionNs()));
     json.put("allInMs", Figures.ms(outcome.allInNs() - restored.fromNs()));
     json.put("ttrMs", ttrMs);
+    if (outcome.plan().fill() instanceof Plan.Fill.FollowMisses(var _, var target)) {
+      json.put("decision", decision(target, restored));
+    }
     json.put("stallScope", stalls.scope().toString().toLowerCase(Locale.ROOT).replace('_', '-'));
     json.put("demandFaults", outcome.demandFaults());
     json.put("pauses", pauses(outcome.gaps()));
@@ -74,6 +79,22 @@ final class RestoreReport {
           json.put("qemuVcpuBlocktimeMs", time.vcpuMs());
         });
     return new Operation.Result(text(restored, stalls), json);
+  }
+
+  /** What the restore was to reach, and whether and why it gave up serving misses. */
+  private static Map<String, @Nullable Object> decision(TtrTarget target, Restored restored) {
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("windowMs", target.windowNs() / 1e6);
+    json.put("utilisation", target.utilisation());
+    Outcome.InOneGo inOneGo = restored.outcome().inOneGo();
+    json.put("inOneGo", inOneGo != null);
+    if (inOneGo != null) {
+      json.put("decidedMs", Figures.ms(inOneGo.decidedNs() - restored.fromNs()));
+      json.put("misses", inOneGo.misses());
+      json.put("servingMissesMs", Figures.ms(inOneGo.servingNs()));
+      json.put("readingInOneGoMs", Figures.ms(inOneGo.readingNs()));
+    }
+    return json;
   }
 
   /** What a fault may have had to wait for, and was ours: looks too far apart, collections. */
@@ -114,11 +135,21 @@ final class RestoreReport {
             Figures.count(outcome.demandFaults()),
             Figures.bytes((double) outcome.bytesRead()),
             Figures.count(outcome.reads()));
+    Outcome.InOneGo inOneGo = outcome.inOneGo();
+    String told =
+        inOneGo == null
+            ? text
+            : text
+                + "\n  read in one go         after %s misses: serving more would have taken %s, this %s"
+                    .formatted(
+                        Figures.count(inOneGo.misses()),
+                        Figures.time(inOneGo.servingNs()),
+                        Figures.time(inOneGo.readingNs()));
     return restored
         .blocktime()
         .map(time ->
-            text + "\n  QEMU's own count       " + time.allMs() + " ms of all vCPUs blocked")
-        .orElse(text);
+            told + "\n  QEMU's own count       " + time.allMs() + " ms of all vCPUs blocked")
+        .orElse(told);
   }
 
   /** The wall clock's reading at a time of {@link System#nanoTime}. */

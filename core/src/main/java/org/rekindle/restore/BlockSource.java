@@ -70,6 +70,15 @@ public interface BlockSource extends AutoCloseable {
    */
   boolean fetchAtHand(PageStore store, int block, BlockBuffer into) throws IOException;
 
+  /**
+   * How long reading what is left of the sequence's fill would take in one go, by the bulk reads so
+   * far; infinite as long as they do not tell.
+   */
+  double inOneGoNs();
+
+  /** From now on reads it in one go, whatever is asked for: the sequence brings everything soon. */
+  void readInOneGo();
+
   /** Asks for the block that a demand buffer names to be read into it. */
   void request(BlockBuffer buffer);
 

@@ -21,7 +21,7 @@ final class BlockStream implements Runnable, AutoCloseable {
 
   private final FetchSequence sequence;
   private final ClaimBitmap claims;
-  private final ReaderLimits limits;
+  private final ReadOrder order;
   private final ExtentReader reader;
   private final BlockIo io;
   private final Runnable wakePager;
@@ -31,9 +31,6 @@ final class BlockStream implements Runnable, AutoCloseable {
   private volatile boolean exhausted;
   private volatile @Nullable Throwable failure;
   private @Nullable Thread decoder;
-
-  /** Entries of the sequence before this one have been decoded or were not needed. */
-  private volatile int decodedUpTo;
 
   /**
    * @param readIo for the reading thread
@@ -52,8 +49,8 @@ final class BlockStream implements Runnable, AutoCloseable {
       throws IOException {
     this.sequence = sequence;
     this.claims = claims;
-    this.limits = limits;
-    this.reader = new ExtentReader(sequence, claims, readIo, limits, arena, shared);
+    this.order = new ReadOrder(sequence, claims, limits);
+    this.reader = new ExtentReader(sequence, order, readIo, limits, arena, shared);
     this.io = decodeIo;
     this.wakePager = wakePager;
     this.free = new SpscRing<>(buffers.length);
@@ -86,7 +83,7 @@ final class BlockStream implements Runnable, AutoCloseable {
 
   private void decode(Extent extent) throws IOException {
     PageStore store = extent.store();
-    for (int i = extent.first; i < extent.next; i++) {
+    for (int i = extent.first(); i < extent.next(); i++) {
       int block = sequence.block(i);
       if (!claims.covers(store, block)) {
         BlockBuffer buffer = takeFree();
@@ -98,8 +95,7 @@ final class BlockStream implements Runnable, AutoCloseable {
         ready.offer(buffer);
         wakePager.run();
       }
-      reader.endTurns(i, i + 1);
-      decodedUpTo = i + 1;
+      reader.endTurn(i);
     }
   }
 
@@ -120,7 +116,7 @@ final class BlockStream implements Runnable, AutoCloseable {
       if (System.nanoTime() - heldUpSinceNs < HELD_UP_NS) {
         LockSupport.parkNanos(this, HELD_UP_NS);
       } else {
-        endTurns(); // a slow guest here is nothing to the others
+        reader.endTurns(); // a slow guest here is nothing to the others
         LockSupport.park(this);
       }
       buffer = free.poll();
@@ -142,10 +138,14 @@ final class BlockStream implements Runnable, AutoCloseable {
 
   /**
    * Pager: whether a block is on its way, or comes so soon that a read of its own would take
-   * longer: within the extent that is read next.
+   * longer.
    */
   boolean bringsSoon(PageStore store, int block) {
-    return !exhausted && sequence.bringsSoon(store, block, reader.position(), limits.extentBytes());
+    return !exhausted && order.bringsSoon(store, block);
+  }
+
+  ReadOrder order() {
+    return order;
   }
 
   void throwIfFailed() throws IOException {
@@ -161,11 +161,6 @@ final class BlockStream implements Runnable, AutoCloseable {
       LockSupport.unpark(running);
       BlockIo.join(running);
     }
-    endTurns();
-  }
-
-  /** What others wait for will not come from here soon. */
-  private void endTurns() {
-    reader.endTurns(decodedUpTo, reader.position());
+    reader.endTurns();
   }
 }

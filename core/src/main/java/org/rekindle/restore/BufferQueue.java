@@ -45,6 +45,10 @@ final class BufferQueue {
     return buffer;
   }
 
+  boolean isEmpty() {
+    return size == 0;
+  }
+
   void remove(BlockBuffer buffer) {
     for (int i = 0; i < size; i++) {
       if (slots[(head + i) % slots.length] == buffer) {

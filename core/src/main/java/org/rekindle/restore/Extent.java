@@ -9,13 +9,8 @@ final class Extent {
   final MemorySegment staging;
   @Nullable PageStore store;
 
-  /**
-   * Entries of the fetch sequence that it holds: from {@code first} up to but not including {@code
-   * next}.
-   */
-  int first;
-
-  int next;
+  /** Entries of the fetch sequence that it holds, or will: for any thread. */
+  private volatile long firstAndNext;
 
   /**
    * Offset in the file of the first byte of {@link #staging}; {@link #NOT_READ} if other restores
@@ -27,6 +22,25 @@ final class Extent {
 
   Extent(MemorySegment staging) {
     this.staging = staging;
+  }
+
+  /** It is to hold entries from {@code first} to before {@code next}. */
+  void holds(int first, int next) {
+    firstAndNext = (long) first << Integer.SIZE | next;
+  }
+
+  void empty() {
+    holds(0, 0);
+    store = null;
+  }
+
+  int first() {
+    return (int) (firstAndNext >>> Integer.SIZE);
+  }
+
+  /** The entry after the last one that it holds. */
+  int next() {
+    return (int) firstAndNext;
   }
 
   PageStore store() {

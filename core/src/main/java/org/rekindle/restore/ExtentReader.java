@@ -21,17 +21,14 @@ final class ExtentReader implements Runnable {
   private static final int ALIGNMENT = 4096;
 
   private final FetchSequence sequence;
-  private final ClaimBitmap claims;
+  private final ReadOrder order;
   private final BlockIo io;
   private final @Nullable DecodedBlocks shared;
-  private final ReaderLimits limits;
+  private final Extent[] extents;
   private final SpscRing<Extent> free;
   private final SpscRing<Extent> read;
   private @Nullable Thread reader;
   private @Nullable Thread consumer;
-
-  /** Entries of the sequence before this one have been read or were not needed. */
-  private volatile int position;
 
   private volatile boolean stopped;
   private volatile boolean exhausted;
@@ -39,7 +36,7 @@ final class ExtentReader implements Runnable {
 
   ExtentReader(
       FetchSequence sequence,
-      ClaimBitmap claims,
+      ReadOrder order,
       BlockIo io,
       ReaderLimits limits,
       Arena arena,
@@ -47,14 +44,15 @@ final class ExtentReader implements Runnable {
       throws IOException {
     this.shared = shared;
     this.sequence = sequence;
-    this.claims = claims;
+    this.order = order;
     this.io = io;
-    this.limits = limits;
+    this.extents = new Extent[limits.extents()];
     this.free = new SpscRing<>(limits.extents());
     this.read = new SpscRing<>(limits.extents());
     for (int i = 0; i < limits.extents(); i++) {
       int bytes = limits.extentBytes() + sequence.maxStoredBytes() + 2 * ALIGNMENT;
-      free.offer(new Extent(IoBuffer.allocate(bytes, arena)));
+      extents[i] = new Extent(IoBuffer.allocate(bytes, arena));
+      free.offer(extents[i]);
     }
   }
 
@@ -67,20 +65,15 @@ final class ExtentReader implements Runnable {
   @Override
   public void run() {
     try {
-      int index = 0;
-      while (index < sequence.size() && !stopped) {
-        if (claims.covers(sequence.store(index), sequence.block(index))) {
-          index++;
-          position = index;
-        } else {
-          Extent extent = takeFree();
-          if (extent == null) {
-            return;
-          }
-          index = readExtent(index, extent);
-          read.offer(extent);
-          LockSupport.unpark(consumer);
+      while (!stopped) {
+        Extent extent = takeFree();
+        int first = order.next();
+        if (extent == null || first == ReadOrder.NONE) {
+          return;
         }
+        readExtent(first, extent);
+        read.offer(extent);
+        LockSupport.unpark(consumer);
       }
     } catch (Throwable broken) {
       failure = broken;
@@ -90,23 +83,21 @@ final class ExtentReader implements Runnable {
     }
   }
 
-  /** Reads the extent that begins with entry {@code first}; returns the entry after it. */
-  private int readExtent(int first, Extent extent) throws IOException {
+  private void readExtent(int first, Extent extent) throws IOException {
     boolean isShared = !takeTurn(first);
-    int next =
-        sequence.extentEnd(
-            first, claims, limits, i -> isShared == isShared(i) && (isShared || tryTakeTurn(i)));
+    // Before the read: a fault on these blocks joins it.
+    int next = order.take(first, i -> isShared == isShared(i) && (isShared || tryTakeTurn(i)));
+    extent.holds(first, next);
     long begin = sequence.beginOf(first);
-    position = next; // before the read: a fault on these blocks joins it
     PageStore store = sequence.store(first);
     if (!isShared) {
-      io.readExtent(store, begin, sequence.endOf(next - 1), extent.staging);
+      long end = sequence.endOf(next - 1);
+      long beganNs = System.nanoTime();
+      io.readExtent(store, begin, end, extent.staging);
+      order.read(end - begin, System.nanoTime() - beganNs);
     }
     extent.store = store;
-    extent.first = first;
-    extent.next = next;
     extent.begin = isShared ? Extent.NOT_READ : begin;
-    return next;
   }
 
   /** Whether another restore has decoded this entry. */
@@ -134,11 +125,18 @@ final class ExtentReader implements Runnable {
     return shared == null || shared.turns().take(key(shared, index), this);
   }
 
-  /** Gives back the turns of entries from {@code first} to before {@code end}, where it has any. */
-  void endTurns(int first, int end) {
+  /** Gives back the turn to read an entry, if it has it. */
+  void endTurn(int index) {
     if (shared != null) {
-      for (int i = first; i < end; i++) {
-        shared.turns().end(key(shared, i), this);
+      shared.turns().end(key(shared, index), this);
+    }
+  }
+
+  /** Gives back the turns of everything that has been read, or is, and not been decoded. */
+  void endTurns() {
+    for (Extent extent : extents) {
+      for (int i = extent.first(); i < extent.next(); i++) {
+        endTurn(i);
       }
     }
   }
@@ -175,14 +173,9 @@ final class ExtentReader implements Runnable {
 
   /** Consumer: gives an extent back. */
   void release(Extent extent) {
-    extent.store = null;
+    extent.empty();
     free.offer(extent);
     LockSupport.unpark(reader);
-  }
-
-  /** Entries of the sequence before this one have been read, are being read, or were not needed. */
-  int position() {
-    return position;
   }
 
   void stop() {

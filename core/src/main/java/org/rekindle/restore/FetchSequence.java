@@ -13,10 +13,12 @@ public final class FetchSequence {
   private final BlockSequence fill;
   private final int[] prefetchIndex; // by block of the prefetch's store; -1 if it is not fetched
   private final int[] fillIndex;
+  private final boolean followsMisses;
 
-  FetchSequence(BlockSequence prefetch, BlockSequence fill) {
+  FetchSequence(BlockSequence prefetch, BlockSequence fill, boolean followsMisses) {
     this.prefetch = prefetch;
     this.fill = fill;
+    this.followsMisses = followsMisses;
     this.prefetchIndex = inverse(prefetch, 0);
     this.fillIndex = inverse(fill, prefetch.size());
   }
@@ -27,9 +29,9 @@ public final class FetchSequence {
         switch (plan.fill()) {
           case Plan.Fill.None _ -> BlockSequence.none(base);
           case Plan.Fill.Linear _ -> BlockSequence.ascending(base);
-          case Plan.Fill.FullSpeed _ -> BlockSequence.all(base);
+          case Plan.Fill.FullSpeed _, Plan.Fill.FollowMisses _ -> BlockSequence.all(base);
         };
-    return new FetchSequence(plan.prefetch(), fill);
+    return new FetchSequence(plan.prefetch(), fill, plan.fill() instanceof Plan.Fill.FollowMisses);
   }
 
   private static int[] inverse(BlockSequence sequence, int firstIndex) {
@@ -57,6 +59,30 @@ public final class FetchSequence {
     return index < prefetch.size();
   }
 
+  /** Whether the fill goes on where the guest misses something, see {@link ReadOrder}. */
+  boolean followsMisses() {
+    return followsMisses;
+  }
+
+  /** Whether reading goes on from this entry whatever is missed. */
+  boolean staysHere(int index) {
+    return !followsMisses || isPrefetch(index);
+  }
+
+  /** The first entry of the fill. */
+  int fillBegin() {
+    return prefetch.size();
+  }
+
+  /** What the fill has to read. */
+  long fillBytes() {
+    long bytes = 0;
+    for (int i = 0; i < fill.size(); i++) {
+      bytes += fill.store().storedBytes(fill.block(i));
+    }
+    return bytes;
+  }
+
   /** Where a block is first fetched, or -1. */
   int indexOf(PageStore store, int block) {
     if (store == prefetch.store() && prefetchIndex[block] >= 0) {
@@ -66,36 +92,22 @@ public final class FetchSequence {
   }
 
   /**
-   * Whether a block comes so soon that a read of its own would take longer.
-   *
-   * @param next entries before this one have been read, are being read, or were not needed
-   * @param soonBytes how far behind entry {@code next} in its file counts as soon
-   */
-  public boolean bringsSoon(PageStore store, int block, int next, int soonBytes) {
-    int index = indexOf(store, block);
-    return index >= 0
-        && (index < next
-            || (store(next) == store
-                && store.offset(block) - store.offset(block(next)) <= soonBytes));
-  }
-
-  /**
    * The entry after the extent that begins with entry {@code first}: neighbours in the file, and
-   * what lies between them where the gap is small. An extent ends before {@code limits.extentBytes}
-   * and before an entry that is needed but may not join.
+   * what lies between them where the gap is small. An extent ends before so many bytes, and before
+   * an entry that is needed but may not join.
    *
+   * @param gapBytes that are read over rather than skipped
    * @param mayJoin asked in order, for each entry that lies near enough and is needed
    */
-  public int extentEnd(int first, ClaimBitmap claims, ReaderLimits limits, IntPredicate mayJoin) {
+  int extentEnd(
+      int first, ClaimBitmap claims, int extentBytes, int gapBytes, IntPredicate mayJoin) {
     PageStore store = store(first);
     long begin = beginOf(first);
     long end = endOf(first);
     int next = first + 1;
     for (int i = next; i < size() && store(i) == store; i++) {
       long offset = store.offset(block(i));
-      if (offset < end
-          || offset - end > limits.gapBytes()
-          || endOf(i) - begin > limits.extentBytes()) {
+      if (offset < end || offset - end > gapBytes || endOf(i) - begin > extentBytes) {
         break;
       }
       if (!claims.covers(store, block(i))) {

@@ -137,7 +137,18 @@ final class FileSource implements BlockSource {
   }
 
   @Override
+  public double inOneGoNs() {
+    return stream.order().inOneGoNs();
+  }
+
+  @Override
+  public void readInOneGo() {
+    stream.order().readInOneGo();
+  }
+
+  @Override
   public void request(BlockBuffer buffer) {
+    stream.order().missed(buffer.store(), buffer.block());
     leastBusyReader().request(buffer);
   }
 

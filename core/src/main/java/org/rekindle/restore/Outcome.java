@@ -1,6 +1,7 @@
 package org.rekindle.restore;
 
 import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.workingset.SetSample;
 
 /**
@@ -17,6 +18,7 @@ import org.rekindle.workingset.SetSample;
  * @param tally pages placed, by cause
  * @param prefetched the pages that the plan's prefetch brought
  * @param sample what is known of the touches of prefetched pages; see {@link CanaryGuest}
+ * @param inOneGo the decision to read everything in one go; null if there was none
  * @param bytesRead bytes of page data read from the image
  * @param reads in how many reads
  */
@@ -31,8 +33,19 @@ public record Outcome(
     Tally tally,
     BitSet prefetched,
     SetSample sample,
+    @Nullable InOneGo inOneGo,
     long bytesRead,
     long reads) {
+
+  /**
+   * Why misses were not served any more, and everything was read in one go.
+   *
+   * @param decidedNs when that was decided
+   * @param misses until then
+   * @param servingNs in what time the target would have been met by serving misses, as forecast
+   * @param readingNs how long reading the rest was to take
+   */
+  public record InOneGo(long decidedNs, int misses, long servingNs, long readingNs) {}
 
   /** The same outcome, once it is known when the guest began to run. */
   public Outcome withFirstInstructionNs(long ns) {
@@ -47,6 +60,7 @@ public record Outcome(
         tally,
         prefetched,
         sample,
+        inOneGo,
         bytesRead,
         reads);
   }
@@ -64,6 +78,7 @@ public record Outcome(
         tally,
         prefetched,
         learnt,
+        inOneGo,
         bytesRead,
         reads);
   }

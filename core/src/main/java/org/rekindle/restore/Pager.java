@@ -57,6 +57,9 @@ final class Pager implements FaultSink {
 
   private final BufferQueue demandBuffers;
 
+  private final MissForecast forecast;
+  private final boolean followsMisses;
+  private boolean missed; // the fault that is looked at now is read for
   private boolean running;
   private boolean gone;
   private boolean finishing;
@@ -86,6 +89,13 @@ final class Pager implements FaultSink {
     this.tally = tally;
     this.prefetched = new BitSet(guest.memory().pages());
     this.removed = new BitSet(guest.memory().pages());
+    if (plan.fill() instanceof Plan.Fill.FollowMisses(var profile, var target)) {
+      this.forecast = new MissForecast(profile, target);
+      this.followsMisses = true;
+    } else {
+      this.forecast = new MissForecast(null, TtrTarget.DEFAULT);
+      this.followsMisses = false;
+    }
     ReaderLimits limits = source.limits();
     this.arrived = new BufferQueue(limits.streamBuffers());
     this.neighbours = new BufferQueue(limits.demandBuffers());
@@ -141,10 +151,14 @@ final class Pager implements FaultSink {
   private void flush() throws IOException {
     // Before, not after: on a busy machine the VMM runs in our place as soon as it has the bytes.
     long flushNs = nanoClock.getAsLong();
+    boolean waited = faults.size() > 0;
     if (guest.flush()) {
       faults.served(flushNs, log);
     } else if (guest.demandedAreOut()) {
       faults.demandedServed(flushNs, log);
+    }
+    if (waited && faults.size() == 0) {
+      forecast.runs(flushNs);
     }
   }
 
@@ -161,6 +175,9 @@ final class Pager implements FaultSink {
       if (!claims.isClaimed(i)) {
         missing++;
       }
+    }
+    if (faults.size() == 0) {
+      forecast.waits(arrivalNs);
     }
     faults.add(page, pages, missing, arrivalNs, vcpu, write);
     if (missing == 0 && !removed.get(page)) {
@@ -188,6 +205,8 @@ final class Pager implements FaultSink {
         } else if (!serve(faults.page(i), faults.pages(i))) {
           faults.again(i);
           return;
+        } else if (missed) {
+          missed();
         }
       }
     }
@@ -250,10 +269,24 @@ final class Pager implements FaultSink {
       arrivedOnDemand(buffer);
     } else {
       buffer.hold(store, block);
+      if (requested.isEmpty()) {
+        forecast.reads(nanoClock.getAsLong());
+      }
       source.request(buffer);
       requested.add(buffer);
+      missed = true;
     }
     return true;
+  }
+
+  /** Gives up serving misses if the guest is better off when all is read in one go. */
+  private void missed() {
+    missed = false;
+    if (forecast.missed()
+        && followsMisses
+        && forecast.givesUp(source.inOneGoNs(), nanoClock.getAsLong())) {
+      source.readInOneGo();
+    }
   }
 
   /**
@@ -274,6 +307,9 @@ final class Pager implements FaultSink {
         buffer != null;
         buffer = source.pollRequested()) {
       requested.remove(buffer);
+      if (requested.isEmpty()) {
+        forecast.served(nanoClock.getAsLong());
+      }
       arrivedOnDemand(buffer);
     }
   }
@@ -430,6 +466,7 @@ final class Pager implements FaultSink {
           afterNs == 0 || (running && nanoClock.getAsLong() - startedNs >= afterNs)
               ? guest.memory().pages()
               : 0;
+      case Plan.Fill.FollowMisses _ -> guest.memory().pages();
       case Plan.Fill.None _ -> 0;
       case Plan.Fill.Linear(int pagesPerSecond) ->
           running
@@ -512,6 +549,7 @@ final class Pager implements FaultSink {
         nanoClock.getAsLong(); // before: it may run its first instruction while it is told to
     guest.start();
     running = true;
+    forecast.runs(startedNs);
     lookedNs = nanoClock.getAsLong();
     return true;
   }
@@ -555,6 +593,11 @@ final class Pager implements FaultSink {
   /** The pages that prefetch has brought so far. */
   BitSet prefetched() {
     return prefetched;
+  }
+
+  /** Why everything is read in one go; null if it is not. */
+  Outcome.@Nullable InOneGo inOneGo() {
+    return forecast.inOneGo();
   }
 
   FaultLog log() {

@@ -2,6 +2,7 @@ package org.rekindle.restore;
 
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.PageStore;
+import org.rekindle.workingset.Profile;
 
 /**
  * What is brought in, in which order, and when the guest starts: all that one strategy differs from
@@ -71,5 +72,15 @@ public record Plan(
     record FullSpeed(long afterNs) implements Fill {
       static final FullSpeed AT_ONCE = new FullSpeed(0);
     }
+
+    /**
+     * With all bandwidth that demand and prefetch leave, going on where the guest misses something
+     * ({@link ReadOrder}); in one go, in the place of everything else, once misses cost more than
+     * that ({@link MissForecast}).
+     *
+     * @param profile when the guest touches what it does, if that is known
+     * @param target what misses are to be over for
+     */
+    record FollowMisses(@Nullable Profile profile, TtrTarget target) implements Fill {}
   }
 }

@@ -106,6 +106,7 @@ public final class Restore {
           tally,
           pager.prefetched(),
           SetSample.NONE,
+          pager.inOneGo(),
           source.bytesRead(),
           source.reads());
     }

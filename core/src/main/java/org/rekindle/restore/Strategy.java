@@ -19,7 +19,7 @@ public enum Strategy {
   WORKING_SET("working-set"),
   /**
    * Ours: start at once, the working set in first-touch order beside it, whole blocks on a miss,
-   * fill at full speed.
+   * fill at full speed from there.
    */
   ADAPTIVE("adaptive");
 
@@ -55,8 +55,16 @@ public enum Strategy {
     return this == WORKING_SET;
   }
 
-  /** What users may set. */
-  public record Options(int fillPagesPerSecond, int prefetchBudgetPages) {
+  /**
+   * What users may set.
+   *
+   * @param target what {@link #ADAPTIVE} decides for
+   */
+  public record Options(int fillPagesPerSecond, int prefetchBudgetPages, TtrTarget target) {
+    public Options(int fillPagesPerSecond, int prefetchBudgetPages) {
+      this(fillPagesPerSecond, prefetchBudgetPages, TtrTarget.DEFAULT);
+    }
+
     /** The paper's fill rate and the whole profile. */
     public static final Options DEFAULT =
         new Options(PAPER_FILL_PAGES_PER_SECOND, Integer.MAX_VALUE);
@@ -123,7 +131,7 @@ public enum Strategy {
               zeros(base, profile, options),
               new Plan.Start.Immediately(),
               Plan.Miss.BLOCK,
-              Plan.Fill.FullSpeed.AT_ONCE,
+              new Plan.Fill.FollowMisses(profile, options.target()),
               hot);
     };
   }

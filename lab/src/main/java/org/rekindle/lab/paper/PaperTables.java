@@ -151,6 +151,14 @@ public final class PaperTables {
           guests,
           (setup, each) -> setup.adaptive(each, kept(each, share)));
     }
+    simulated(
+        "adaptive, another guest's set",
+        guests,
+        (setup, each) -> setup.adaptive(each, PaperWorkload.mplayer(each.seed() + 1).workingSet()));
+    simulated(
+        "adaptive, no set",
+        guests,
+        (setup, each) -> setup.adaptive(each, each.workingSet().first(0)));
     text.append('\n');
   }
 

@@ -7,6 +7,7 @@ import org.rekindle.image.PageStore;
 import org.rekindle.restore.BlockBuffer;
 import org.rekindle.restore.ClaimBitmap;
 import org.rekindle.restore.FetchSequence;
+import org.rekindle.restore.ReadOrder;
 import org.rekindle.restore.ReaderLimits;
 
 /**
@@ -30,6 +31,7 @@ final class BulkReading {
   private final FetchSequence sequence;
   private final ClaimBitmap claims;
   private final ReaderLimits limits;
+  private final ReadOrder order;
   private final int bulkReads;
   private final long decodeNs;
   private final Runnable wakePager;
@@ -37,7 +39,6 @@ final class BulkReading {
   private final ArrayDeque<Extent> extents = new ArrayDeque<>(); // in order, read or being read
   private final ArrayDeque<BlockBuffer> free;
   private final ArrayDeque<BlockBuffer> ready = new ArrayDeque<>();
-  private int position; // entries before this one have been read, are being read or not needed
   private int reading;
   private boolean decoding;
 
@@ -59,6 +60,7 @@ final class BulkReading {
     this.sequence = sequence;
     this.claims = claims;
     this.limits = limits;
+    this.order = new ReadOrder(sequence, claims, limits);
     this.bulkReads = bulkReads;
     this.decodeNs = decodeNs;
     this.wakePager = wakePager;
@@ -72,13 +74,11 @@ final class BulkReading {
   private void read() {
     int extentBuffers = limits.extents() - 1 + bulkReads;
     while (reading < bulkReads && extents.size() < extentBuffers) {
-      skipCovered();
-      if (position == sequence.size()) {
+      int first = order.next();
+      if (first == ReadOrder.NONE) {
         return;
       }
-      int first = position;
-      int end = sequence.extentEnd(first, claims, limits, _ -> true);
-      position = end; // before the read: a fault on these blocks joins it
+      int end = order.take(first, _ -> true);
       Extent extent = new Extent(first, end);
       extents.add(extent);
       reading++;
@@ -88,21 +88,17 @@ final class BulkReading {
               sequence.store(first),
               sequence.beginOf(first),
               sequence.endOf(end - 1));
+      long beganNs = time.getAsLong();
+      long bytes = sequence.endOf(end - 1) - sequence.beginOf(first);
       time.at(
           doneNs,
           () -> {
+            order.read(bytes, doneNs - beganNs);
             extent.isRead = true;
             reading--;
             decode();
             read();
           });
-    }
-  }
-
-  private void skipCovered() {
-    while (position < sequence.size()
-        && claims.covers(sequence.store(position), sequence.block(position))) {
-      position++;
     }
   }
 
@@ -149,7 +145,10 @@ final class BulkReading {
   }
 
   boolean bringsSoon(PageStore store, int block) {
-    boolean exhausted = position == sequence.size() && extents.isEmpty() && !decoding;
-    return !exhausted && sequence.bringsSoon(store, block, position, limits.extentBytes());
+    return order.bringsSoon(store, block);
+  }
+
+  ReadOrder order() {
+    return order;
   }
 }

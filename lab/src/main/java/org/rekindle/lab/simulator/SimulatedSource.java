@@ -78,7 +78,18 @@ final class SimulatedSource implements BlockSource {
   }
 
   @Override
+  public double inOneGoNs() {
+    return bulk.order().inOneGoNs();
+  }
+
+  @Override
+  public void readInOneGo() {
+    bulk.order().readInOneGo();
+  }
+
+  @Override
   public void request(BlockBuffer buffer) {
+    bulk.order().missed(buffer.store(), buffer.block());
     demand.request(buffer);
   }
 

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.rekindle.lab.simulator.SimulatedRestore;
+import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Profile;
 
@@ -43,6 +45,18 @@ class PaperSetupTest {
     assertThat(restore.outcome().allInNs())
         .isGreaterThan(7_400 * MS + 63 * SECOND_NS) // 4,096 pages a second
         .isLessThan(7_400 * MS + 80 * SECOND_NS);
+  }
+
+  @Test
+  void aSetThatIsRightIsServedAndRandomTouchesAreReadInOneGo() {
+    assertThat(setup.adaptive(mplayer, mplayer.workingSet()).outcome().inOneGo()).isNull();
+    PaperWorkload random = PaperWorkload.random(0.2, 7);
+    SimulatedRestore restore = setup.adaptive(random, random.workingSet());
+    Outcome.InOneGo decision = Objects.requireNonNull(restore.outcome().inOneGo());
+    assertThat(decision.misses()).isBetween(16, 200);
+    assertThat(decision.servingNs()).isGreaterThan(decision.readingNs());
+    assertThat(decision.readingNs()).isBetween(30 * SECOND_NS, 50 * SECOND_NS); // 1 GiB in 32 s
+    assertThat(restore.timeline().lastStallEndNs()).isLessThan(36 * SECOND_NS);
   }
 
   @Test

@@ -1,0 +1,183 @@
+package org.rekindle.restore;
+
+import org.jspecify.annotations.Nullable;
+import org.rekindle.workingset.Profile;
+
+/**
+ * How long a guest will go on missing pages too often, judged by those that it has missed: what
+ * decides whether its misses are served, or all is read in one go instead. For the pager's thread.
+ */
+final class MissForecast {
+  /*
+   * A working set tells not only which pages a guest touches but when: F(t) of them by its own time t.
+   * Whatever a guest touches beside its set, it most likely touches at the same times. So a guest that
+   * has waited for misses for so long, W, by t is to wait for
+   *
+   *     W (F(T) - F(t)) / F(t)
+   *
+   * more by T: for the device, and for what the device was doing. The target is met from the last T on before which the misses of a
+   * window cost more than the target allows. Until then the guest runs for T - t and waits for all those
+   * misses. If that takes longer than to read all that is left in one go, then that is done instead: the
+   * rest of the prefetch is dropped, the fill reads on and on, and a miss waits until it comes by.
+   *
+   * So a set of which most is touched at once and that lacks a twentieth is served, and one that is
+   * touched at random for a minute, on a disk where each miss is a seek, is given up after a few misses;
+   * on flash, where misses cost hardly anything, none is.
+   *
+   * Meanwhile the fill gets on as well and leaves less to be missed: at its full speed while the guest
+   * runs, at a quarter of it while the guest waits for a miss (FILL_SHARE).
+   *
+   * Of a guest without a set nothing is known but that first touches come ever more rarely. F is taken
+   * as the root of t: Denning's working set grows like that, roughly, while a program goes on with what
+   * it did.
+   *
+   * It fails where a guest turns to something else that was not in its past, and where a miss costs so
+   * little now and so much later (a device that others begin to use) that the average misleads.
+   */
+
+  /** Fewer misses say nothing: the average of 16 is within a quarter of the truth, roughly. */
+  private static final int FEWEST = 16;
+
+  /** Looked at again whenever there are a quarter more. */
+  private static final int MORE = 4;
+
+  /** By how much longer each step into the future is than the one before it. */
+  private static final double STEP = 1.25;
+
+  /** Of a window, or of reading in one go if that is shorter: the first step is so small. */
+  private static final double FIRST_STEPS = 32;
+
+  /**
+   * What a fill gets of a device while the guest waits for a miss. In simulated restores on disks
+   * with many misses it took 1.3 to 2.3 times as long as alone, so about a half; a quarter, as to
+   * serve for too long costs more than to give up too soon, which is never much later than eager
+   * restore. (With a third, MPlayer with half of its set is 10 % later than eager; with a sixth, a
+   * fast SSD gives up.)
+   */
+  private static final double FILL_SHARE = 1.0 / 4;
+
+  /** Without a set: an hour, longer than any restore. */
+  private static final double FAR_NS = 3600e9;
+
+  private final @Nullable Profile profile;
+  private final TtrTarget target;
+  private int misses;
+  private int judgeAt = FEWEST;
+  private long readsSinceNs;
+  private long waitedNs;
+  private long ranNs; // of the guest's own time, until it last began to wait
+  private long runsSinceNs;
+  private long decidedNs = -1; // to give up
+  private int decidedAfter;
+  private long servingNs;
+  private long readingNs;
+
+  MissForecast(@Nullable Profile profile, TtrTarget target) {
+    this.profile = profile != null && tellsTimes(profile) ? profile : null;
+    this.target = target;
+  }
+
+  private static boolean tellsTimes(Profile profile) {
+    return profile.size() > 0 && profile.touchNs(0) < profile.touchNs(profile.size() - 1);
+  }
+
+  /** The guest runs, since this moment. */
+  void runs(long atNs) {
+    runsSinceNs = atNs;
+  }
+
+  /** It runs no more, since this moment. */
+  void waits(long atNs) {
+    ranNs += Math.max(0, atNs - runsSinceNs);
+  }
+
+  /** Somebody waits for a read that is made for him, since this moment. */
+  void reads(long atNs) {
+    readsSinceNs = atNs;
+  }
+
+  /** Nobody does any more. */
+  void served(long atNs) {
+    waitedNs += atNs - readsSinceNs;
+  }
+
+  /** It waits for a read of its own; says whether it is time to ask {@link #givesUp} again. */
+  boolean missed() {
+    misses++;
+    if (misses < judgeAt || waitedNs == 0 || decidedNs >= 0) {
+      return false;
+    }
+    judgeAt = misses + misses / MORE;
+    return true;
+  }
+
+  /** Whether the guest is better off if all that is left is read in one go, in so long. */
+  boolean givesUp(double inOneGoNs, long nowNs) {
+    double expectedNs = expectedNs(inOneGoNs);
+    if (expectedNs <= inOneGoNs) {
+      return false;
+    }
+    decidedNs = nowNs;
+    decidedAfter = misses;
+    servingNs = (long) expectedNs;
+    readingNs = (long) inOneGoNs;
+    return true;
+  }
+
+  /** The decision to give up; null as long as there is none. */
+  Outcome.@Nullable InOneGo inOneGo() {
+    return decidedNs < 0
+        ? null
+        : new Outcome.InOneGo(decidedNs, decidedAfter, servingNs, readingNs);
+  }
+
+  /**
+   * In what time the target will be met, if misses are served as until now.
+   *
+   * @param inOneGoNs how long reading all that is left takes otherwise
+   */
+  double expectedNs(double inOneGoNs) {
+    double nowNs = (double) ranNs;
+    double touchNs = waitedNs / touches(nowNs); // what a touch of the set has cost so far
+    double endNs = profile == null ? FAR_NS : (double) profile.touchNs(profile.size() - 1);
+    double windowNs = (double) target.windowNs();
+    double metNs = 0;
+    double elapsedNs = 0;
+    double filledNs = 0; // of reading in one go, so much is done by then
+    double stepNs = Math.min(windowNs, inOneGoNs) / FIRST_STEPS;
+    for (double at = nowNs; at < endNs && filledNs < inOneGoNs; at += stepNs) {
+      double inWindowNs = (touches(at + target.ranNs()) - touches(at)) * touchNs;
+      if (inWindowNs * missed(filledNs + windowNs / 2, inOneGoNs) > target.stallNs()) {
+        metNs = elapsedNs + stepNs;
+      }
+      double stallNs = (touches(at + stepNs) - touches(at)) * touchNs * missed(filledNs, inOneGoNs);
+      elapsedNs += stepNs + stallNs;
+      filledNs += stepNs + stallNs * FILL_SHARE;
+      stepNs *= STEP;
+    }
+    return metNs;
+  }
+
+  /** The share of misses that the fill leaves. */
+  private static double missed(double filledNs, double inOneGoNs) {
+    return Math.max(0, 1 - filledNs / inOneGoNs);
+  }
+
+  /** First touches until a time of the guest; without a set in units of no meaning. */
+  private double touches(double ns) {
+    if (profile == null) {
+      return Math.sqrt(ns + 1);
+    }
+    int low = 0;
+    int high = profile.size();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (profile.touchNs(middle) <= ns) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return Math.max(1, low);
+  }
+}
