@@ -47,6 +47,7 @@ public final class Main implements Runnable {
   /** In the order of the help. */
   private static final List<Class<?>> COMMANDS =
       List.of(
+          ScanCommand.class,
           SaveCommand.class,
           ImportCommand.class,
           RecordCommand.class,

@@ -63,6 +63,11 @@ final class QmpSource implements Source {
     return this;
   }
 
+  /** Whether the machine is to run on meanwhile. */
+  boolean live() {
+    return live;
+  }
+
   @Override
   public String synopsis() {
     return "--qmp SOCKET";

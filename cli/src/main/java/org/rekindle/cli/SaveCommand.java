@@ -1,12 +1,23 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
+import org.rekindle.image.Image;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.scan.Scan;
+import org.rekindle.scan.ScanFile;
+import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -42,6 +53,10 @@ import picocli.CommandLine.Parameters;
         Save it while it serves, and learn from it for half a minute
           rekindle save --qmp vm.qmp --live --for 30s vm.rekindle
 
+        Save it with what a scan has found it to use
+          rekindle scan --qmp vm.qmp --for 30s --interval 10s vm.scan
+          rekindle save --qmp vm.qmp --profile vm.scan vm.rekindle
+
         Move it instead of copying it (QEMU ends once the image is durable)
           rekindle save --qmp vm.qmp --then quit vm.rekindle
 
@@ -71,6 +86,12 @@ final class SaveCommand extends Operation {
           """)
   private AfterSave then = AfterSave.RESUME;
 
+  @Option(
+      names = "--profile",
+      paramLabel = "FILE",
+      description = "What 'rekindle scan' has found of this machine: the image's working set.")
+  private @Nullable Path profile;
+
   @Parameters(paramLabel = "IMAGE", description = "Folder to create; it must not exist yet.")
   private @Nullable Path image;
 
@@ -81,6 +102,48 @@ final class SaveCommand extends Operation {
             command(),
             "say which machine to save",
             List.of(qmp.then(then, command()), firecracker.then(then, command())));
-    publish(source.make(Objects.requireNonNull(image), layout.options(), this, cleanup));
+    Path directory = Objects.requireNonNull(image);
+    if (profile == null) {
+      publish(source.make(directory, layout.options(), this, cleanup));
+      return;
+    }
+    if (qmp.live()) {
+      throw new ParameterException(
+          command(), "--live and --profile both make a working set; leave one out");
+    }
+    Scan scan = read(profile); // before anything is done to the machine
+    Result saved = source.make(directory, layout.options(), this, cleanup);
+    publish(attach(scan, directory, saved));
+  }
+
+  private static Scan read(Path file) throws IOException {
+    try {
+      return ScanFile.decode(Files.readAllBytes(file));
+    } catch (DataFormatException damaged) {
+      throw new IOException(
+          file + " is no scan of 'rekindle scan', or damaged: " + damaged.getMessage(), damaged);
+    }
+  }
+
+  private static Result attach(Scan scan, Path directory, Result saved) throws IOException {
+    MemoryMap memory;
+    try (Image made = Image.open(directory)) {
+      memory = made.memory();
+    }
+    int region = memory.indexOf(scan.region());
+    int pages = scan.sweeps().memoryPages();
+    if (region < 0 || memory.region(region).bytes() != (long) pages * MemoryMap.PAGE_BYTES) {
+      throw new IOException(
+          "%s is saved, but without a working set: the scan is of %d pages of memory %s, and this machine has %s"
+              .formatted(directory, pages, scan.region(), memory));
+    }
+    Profile set = scan.profile(memory.firstPage(region));
+    Image.attach(directory, set);
+    Map<String, @Nullable Object> json = new LinkedHashMap<>(saved.json());
+    json.put("profilePages", set.size());
+    return new Result(
+        "%s\nthe working set is the %s pages that the scan found in use"
+            .formatted(saved.text(), Figures.count(set.size())),
+        json);
   }
 }

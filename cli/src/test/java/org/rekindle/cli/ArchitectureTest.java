@@ -34,6 +34,7 @@ class ArchitectureTest {
     "envelope,''",
     "workingset,envelope",
     "responsiveness,''",
+    "scan,workingset envelope linux",
     "image,envelope workingset linux json",
     "restore,image workingset linux scope",
     "guest,restore image workingset linux json scope",

@@ -36,6 +36,7 @@ final class Abi {
   static final int MADV_REMOVE = 9;
   static final int MADV_HUGEPAGE = 14;
   static final int MADV_NOHUGEPAGE = 15;
+  static final int MADV_PAGEOUT = 21;
   static final int MFD_CLOEXEC = 1;
   static final int MFD_HUGETLB = 4;
   static final int MFD_HUGE_2MB = 21 << 26;
@@ -75,6 +76,7 @@ final class Abi {
   static final int SYS_USERFAULTFD = "aarch64".equals(System.getProperty("os.arch")) ? 282 : 323;
   static final int SYS_PIDFD_OPEN = 434;
   static final int SYS_PIDFD_SEND_SIGNAL = 424;
+  static final int SYS_PROCESS_MADVISE = 440;
 
   // linux/userfaultfd.h
   static final int UFFD_API = 0xaa;

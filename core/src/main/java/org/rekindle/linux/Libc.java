@@ -224,6 +224,12 @@ final class Libc {
     return callInt(SYSCALL, Abi.SYS_PIDFD_SEND_SIGNAL, pidfd, signal, 0, 0, 0);
   }
 
+  /** process_madvise of one range: how many bytes of it, from the front, were advised. */
+  static long processMadvise(int pidfd, long address, long bytes, int advice) {
+    long range = Area.current().remoteIovec(address, bytes);
+    return call(SYSCALL, Abi.SYS_PROCESS_MADVISE, pidfd, range, 1, advice, 0);
+  }
+
   static long read(int fd, long into, long bytes) {
     return call(READ, fd, into, bytes, 0, 0, 0);
   }

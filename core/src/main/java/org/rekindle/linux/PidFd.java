@@ -84,6 +84,20 @@ public final class PidFd implements AutoCloseable {
     return Libc.pidfdSendSignal(descriptor.fd(), signal);
   }
 
+  /**
+   * Has the kernel take pages of the process out, which puts them into swap, if there is any; of
+   * shared memory without swap it only ends their mapping: they stay, and the next touch maps them
+   * again (process_madvise(2), MADV_PAGEOUT; needs the right to trace the process, and
+   * CAP_SYS_NICE).
+   *
+   * @return how many bytes from the front have been gone through; or a negated error number (ESRCH:
+   *     it has ended; EPERM; EINVAL before Linux 5.10 or for memory that cannot be taken out)
+   */
+  public long pageOut(long address, long bytes) {
+    // SAFETY: the range is of the other process, where the kernel checks it; nothing is written.
+    return Libc.processMadvise(descriptor.fd(), address, bytes, Abi.MADV_PAGEOUT);
+  }
+
   @Override
   public void close() {
     descriptor.close();

@@ -48,6 +48,7 @@ class AbiTest {
           Map.entry("SYS_USERFAULTFD", "SYS_userfaultfd"),
           Map.entry("SYS_PIDFD_OPEN", "SYS_pidfd_open"),
           Map.entry("SYS_PIDFD_SEND_SIGNAL", "SYS_pidfd_send_signal"),
+          Map.entry("SYS_PROCESS_MADVISE", "SYS_process_madvise"),
           // Headers of kernels before 6.5 lack it.
           Map.entry("SO_PEERPIDFD", "77"),
           Map.entry("UFFDIO_ZEROPAGE_NUMBER", "_UFFDIO_ZEROPAGE"),

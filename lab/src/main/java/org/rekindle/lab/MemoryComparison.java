@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import org.rekindle.guest.qemu.Qmp;
+import org.rekindle.guest.qemu.RamBlockLocator;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageReader;

@@ -41,6 +41,11 @@ final class MonitorSocket implements AutoCloseable {
     }
   }
 
+  /** The number of the process that listens there. */
+  int peerPid() throws IOException {
+    return socket.peerCredentials().pid();
+  }
+
   /** Waits for something to come; null when nothing more can. Valid until the next call. */
   @Nullable ByteBuffer receive() throws IOException {
     while (!closed) {

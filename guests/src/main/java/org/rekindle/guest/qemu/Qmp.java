@@ -124,6 +124,11 @@ public final class Qmp implements AutoCloseable {
     execute("qmp_capabilities", oob ? Map.of("enable", List.of("oob")) : Map.of());
   }
 
+  /** The number of QEMU's process, as the kernel knows it of the socket; 0 if we cannot see it. */
+  public int pid() throws IOException {
+    return socket.peerPid();
+  }
+
   /** The version in QEMU's greeting. */
   public QemuVersion version() {
     return Objects.requireNonNull(version);

@@ -1,4 +1,4 @@
-package org.rekindle.lab;
+package org.rekindle.guest.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -32,6 +32,7 @@ class RamBlockLocatorTest {
     assertThat(locator.addresses("pc.ram")).containsExactly(0x7f4c93e00000L);
     assertThat(locator.addresses("pc.bios")).containsExactly(0x7f4cee000000L);
     assertThat(locator.addresses("vga.vram")).isEmpty();
+    assertThat(locator.ram()).isEmpty();
   }
 
   @Test
@@ -49,6 +50,8 @@ class RamBlockLocatorTest {
         RamBlockLocator.of(
             BLOCKS_7_2, "Host virtual address for 0x0 (pc.ram) is 0x7f0000000000\r\n", mappings);
     assertThat(locator.addresses("pc.ram")).containsExactly(0x7f0000000000L);
+    assertThat(locator.ram())
+        .contains(new RamBlockLocator.Ram("pc.ram", 0x7f0000000000L, 192L << 20));
     assertThat(locator.addresses("/rom@etc/acpi/tables")).containsExactly(0x200000000L);
     assertThat(locator.addresses("pc.rom"))
         .containsExactly(0x200000000L, 0x300000000L, 0x400000000L);

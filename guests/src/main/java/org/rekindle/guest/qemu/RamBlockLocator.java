@@ -1,13 +1,14 @@
-package org.rekindle.lab;
+package org.rekindle.guest.qemu;
 
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.rekindle.guest.qemu.Qmp;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.linux.ProcessMemory;
 import org.rekindle.linux.ProcessMemory.Mapping;
 
@@ -23,7 +24,7 @@ import org.rekindle.linux.ProcessMemory.Mapping;
  */
 
 /** Finds the RAM blocks of a QEMU process in its address space. */
-final class RamBlockLocator {
+public final class RamBlockLocator {
   private static final long ALIGNMENT = 2 << 20;
   private static final String HEX = "\\s+0x(\\p{XDigit}{1,16})";
 
@@ -34,13 +35,33 @@ final class RamBlockLocator {
   private static final Pattern GPA =
       Pattern.compile("Host virtual address for 0x0+ \\((.*)\\) is 0x(\\p{XDigit}{1,16})\\s*");
 
-  private final Map<String, List<Long>> addresses;
+  /**
+   * The block that the guest has at its address 0.
+   *
+   * @param name as in the migration stream and in images
+   * @param address in QEMU's address space
+   */
+  public record Ram(String name, long address, long bytes) {}
 
-  private RamBlockLocator(Map<String, List<Long>> addresses) {
+  private final Map<String, List<Long>> addresses;
+  private final @Nullable Ram ram;
+
+  private RamBlockLocator(Map<String, List<Long>> addresses, @Nullable Ram ram) {
     this.addresses = addresses;
+    this.ram = ram;
   }
 
-  static RamBlockLocator of(long pid, Qmp qmp) throws IOException {
+  /** The guest's RAM; empty if QEMU does not tell. */
+  public Optional<Ram> ram() {
+    return Optional.ofNullable(ram);
+  }
+
+  /**
+   * Asks a QEMU.
+   *
+   * @param qmp the monitor of process {@code pid}
+   */
+  public static RamBlockLocator of(long pid, Qmp qmp) throws IOException {
     return of(
         monitor(qmp, "info ramblock"), monitor(qmp, "gpa2hva 0"), ProcessMemory.mappings(pid));
   }
@@ -51,6 +72,7 @@ final class RamBlockLocator {
 
   static RamBlockLocator of(String blocks, String addressOfZero, List<Mapping> mappings) {
     Map<String, List<Long>> found = new LinkedHashMap<>();
+    Ram atZero = null;
     Matcher zero = GPA.matcher(addressOfZero);
     String ram = zero.matches() ? zero.group(1) : "";
     for (String line : blocks.lines().toList()) {
@@ -59,6 +81,10 @@ final class RamBlockLocator {
         continue;
       }
       String name = block.group(1);
+      if (name.equals(ram)) {
+        long address = Long.parseUnsignedLong(zero.group(2), 16);
+        atZero = new Ram(name, address, Long.parseUnsignedLong(block.group(4), 16));
+      }
       if (block.group(5) != null) {
         found.put(name, List.of(Long.parseUnsignedLong(block.group(5), 16)));
       } else if (name.equals(ram)) {
@@ -67,7 +93,7 @@ final class RamBlockLocator {
         found.put(name, ofShape(Long.parseUnsignedLong(block.group(4), 16), mappings));
       }
     }
-    return new RamBlockLocator(found);
+    return new RamBlockLocator(found, atZero);
   }
 
   /** The kernel may show one block as several mappings with different flags, end to end. */
@@ -99,7 +125,7 @@ final class RamBlockLocator {
   }
 
   /** Where the named block may start; none if nothing has its shape. */
-  List<Long> addresses(String name) {
+  public List<Long> addresses(String name) {
     return addresses.getOrDefault(name, List.of());
   }
 }

@@ -1,0 +1,201 @@
+package org.rekindle.cli;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.rekindle.guest.qemu.Qmp;
+import org.rekindle.guest.qemu.RamBlockLocator;
+import org.rekindle.image.MemoryMap;
+import org.rekindle.scan.AccessScan;
+import org.rekindle.scan.Scan;
+import org.rekindle.scan.ScanFile;
+import org.rekindle.scan.ScannedMemory;
+import org.rekindle.scan.UnmapAndObserve;
+import org.rekindle.workingset.Sweeps;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "scan",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    header = "Learns which memory a running machine uses, before it is saved.",
+    description =
+        """
+
+        The machine runs on; nothing of it is changed or slowed down but for a page fault of \
+        about a microsecond at the first touch of a page in each sweep. 'rekindle save \
+        --profile FILE' makes what was found the working set of the image.
+
+        Step by step: ends the mappings of all of the guest's memory in QEMU, without touching \
+        what is in it; waits; looks which pages QEMU has mapped again: these were touched; and \
+        so on, sweep by sweep. Writes are seen page by page, reads in groups of up to 64 KiB \
+        that the kernel maps together.
+        It needs root, QEMU's memory to be shared (-object memory-backend-memfd,share=on), and \
+        no swap.
+
+        Of a machine that reads here and there in its memory a scan finds several times as much \
+        as it uses, because of these groups. As root you can have the kernel map single pages \
+        meanwhile, where it allows that: echo 4096 >/sys/kernel/debug/fault_around_bytes
+        A recording ('rekindle record') is more exact and knows the order of touches, but needs \
+        the machine to be saved first. Scan where a machine is saved once and restored soon.
+        """,
+    footer =
+        """
+
+        Example: scan for half a minute, save, restore
+          qemu-system-x86_64 -m 1G -object memory-backend-memfd,id=ram,size=1G,share=on \\
+            -machine memory-backend=ram ... -qmp unix:vm.qmp,server=on,wait=off
+          rekindle scan --qmp vm.qmp --for 30s --interval 10s vm.scan
+          rekindle save --qmp vm.qmp --profile vm.scan vm.rekindle
+        """,
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "  0:scanned",
+      "  1:not scanned; the machine runs on",
+      "  2:the command line was not understood",
+      "130:interrupted; no file is written, the machine runs on"
+    })
+final class ScanCommand extends Operation {
+  private static final Duration MONITOR = Duration.ofSeconds(10);
+
+  @Option(
+      names = "--qmp",
+      paramLabel = "SOCKET",
+      required = true,
+      description = "Unix socket of QEMU's monitor (-qmp unix:SOCKET,server=on,wait=off).")
+  private @Nullable Path qmp;
+
+  @Option(
+      names = "--interval",
+      paramLabel = "TIME",
+      converter = TimeSpan.class,
+      description =
+          """
+          How long a sweep observes (default: as long as VEE'11's restore would take, a second \
+          for every 4096 pages, but no longer than --for).\
+          """)
+  private @Nullable Duration interval;
+
+  @Option(
+      names = "--for",
+      paramLabel = "TIME",
+      converter = TimeSpan.class,
+      description = "How long to scan (default: one sweep).")
+  private @Nullable Duration time;
+
+  @Parameters(paramLabel = "FILE", description = "File to write; it must not exist yet.")
+  private @Nullable Path file;
+
+  /** One sweep after the other, each as long. */
+  private record Schedule(int sweeps, long everyNs) {}
+
+  @Override
+  void run(Cleanup cleanup) throws Exception {
+    Path target = Objects.requireNonNull(file);
+    if (Files.exists(target)) {
+      throw new ParameterException(command(), target + " exists; name another file");
+    }
+    ScannedMemory memory = memory(Objects.requireNonNull(qmp));
+    Schedule schedule = schedule(memory.pages());
+    long cpuBeforeNs = cpuNs();
+    Scan scan;
+    try (UnmapAndObserve observer = UnmapAndObserve.of(memory);
+        Progress progress = progress("Scanning")) {
+      scan =
+          new AccessScan(observer, memory)
+              .run(
+                  schedule.sweeps(),
+                  schedule.everyNs(),
+                  (done, touched) ->
+                      progress.step(
+                          "sweep %d of %d: %s pages touched"
+                              .formatted(done, schedule.sweeps(), Figures.count(touched))));
+    }
+    long cpuNs = cpuNs() - cpuBeforeNs;
+    Files.write(target, ScanFile.encode(scan), StandardOpenOption.CREATE_NEW);
+    publish(result(target, scan, schedule, cpuNs));
+  }
+
+  private static ScannedMemory memory(Path socket) throws IOException {
+    try (Qmp monitor = Qmp.connect(socket, MONITOR)) {
+      int pid = monitor.pid();
+      if (pid == 0) {
+        throw new IOException(
+            "the QEMU behind "
+                + socket
+                + " runs where we see no processes (another PID namespace)");
+      }
+      RamBlockLocator.Ram ram =
+          RamBlockLocator.of(pid, monitor)
+              .ram()
+              .orElseThrow(() ->
+                  new IOException("the QEMU behind " + socket + " does not tell where its RAM is"));
+      return new ScannedMemory(
+          pid, ram.name(), ram.address(), Math.toIntExact(ram.bytes() / MemoryMap.PAGE_BYTES));
+    }
+  }
+
+  private Schedule schedule(int pages) {
+    long allNs = time == null ? Long.MAX_VALUE : time.toNanos();
+    long everyNs = interval == null ? Math.min(Sweeps.sweepNs(pages), allNs) : interval.toNanos();
+    if (everyNs > allNs) {
+      throw new ParameterException(command(), "--interval is longer than --for");
+    }
+    return new Schedule(
+        time == null ? 1 : Math.toIntExact(Math.min(allNs / everyNs, 1 << 20)), everyNs);
+  }
+
+  private static long cpuNs() {
+    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+  }
+
+  private static Result result(Path target, Scan scan, Schedule schedule, long cpuNs) {
+    Sweeps sweeps = scan.sweeps();
+    List<Object> each = new ArrayList<>();
+    for (int i = 0; i < sweeps.size(); i++) {
+      each.add(Map.of("atMs", sweeps.atNs(i) / 1e6, "touchedPages", sweeps.pages(i).length));
+    }
+    int set = scan.profile(0).size();
+    double cpuShare = (double) cpuNs / Math.max(1, sweeps.endNs());
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("file", target.toString());
+    json.put("region", scan.region());
+    json.put("pages", sweeps.memoryPages());
+    json.put("backend", scan.backend());
+    json.put("readGranularityPages", scan.readGranularityPages());
+    json.put("intervalMs", schedule.everyNs() / 1e6);
+    json.put("sweeps", each);
+    json.put("setPages", set);
+    json.put("scannerCpuMs", cpuNs / 1e6);
+    return new Result(
+        """
+        found %s of %s pages in use (%s) in %d sweeps of %s: %s
+          how            %s; reads in groups of %d pages
+          cost           %s of processor time, %.2f %% of one\
+        """
+            .formatted(
+                Figures.count(set),
+                Figures.count(sweeps.memoryPages()),
+                Figures.bytes((double) set * MemoryMap.PAGE_BYTES),
+                sweeps.size(),
+                Figures.time(schedule.everyNs()),
+                target,
+                scan.backend(),
+                scan.readGranularityPages(),
+                Figures.time(cpuNs),
+                100 * cpuShare),
+        json);
+  }
+}
