@@ -72,6 +72,9 @@ final class BlockStream implements Runnable, AutoCloseable {
     try {
       for (Extent extent = reader.take(); extent != null; extent = reader.take()) {
         decode(extent);
+        if (stopped) {
+          break; // perhaps in its middle: it still knows which turns are to be given back
+        }
         reader.release(extent);
       }
     } catch (Throwable broken) {

@@ -178,7 +178,7 @@ public final class ReadOrder {
   }
 
   /**
-   * * Whether a block is being read, or comes so soon that a read of its own would take longer:
+   * Whether a block is being read, or comes so soon that a read of its own would take longer:
    * within an extent from where the last one ended, if the next miss does not lead away from there;
    * or with everything else.
    */
