@@ -44,7 +44,7 @@ public final class GapClosing {
       int low = ranks[i - 1];
       int high = ranks[i];
       int gap = set.page(high) - set.page(low) - 1;
-      if (gap <= MOST_PAGES && Math.abs(high - low) <= MOST_TOUCHES) {
+      if (gap > 0 && gap <= MOST_PAGES && Math.abs(high - low) <= MOST_TOUCHES) {
         if (low < high) {
           above[low] = gap;
         } else {
