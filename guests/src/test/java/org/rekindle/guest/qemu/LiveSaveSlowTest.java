@@ -55,15 +55,7 @@ class LiveSaveSlowTest {
     try (WritingGuest guest = WritingGuest.start(qemu, directory, memory)) {
       Object capabilitiesBefore = capabilities(guest);
       Path still = directory.resolve("still");
-      try (QemuSave save =
-          new QemuSave(
-              guest.machine().monitor(),
-              still,
-              ImageWriter.Options.DEFAULT,
-              QemuSave.Then.RESUME,
-              (_, _) -> {})) {
-        save.run();
-      }
+      guest.save(still);
       SaveResult result;
       try (QemuSave save = live(guest, "live", onFirst(guest::go))) {
         result = save.run();
@@ -225,15 +217,7 @@ class LiveSaveSlowTest {
   void backgroundSnapshotInAFileOfStockQemuIsImported() throws Exception {
     try (WritingGuest guest = WritingGuest.start(TestMachine.qemu7(), directory)) {
       Path still = directory.resolve("still");
-      try (QemuSave save =
-          new QemuSave(
-              guest.machine().monitor(),
-              still,
-              ImageWriter.Options.DEFAULT,
-              QemuSave.Then.RESUME,
-              (_, _) -> {})) {
-        save.run();
-      }
+      guest.save(still);
       Path stream = directory.resolve("stream");
       guest.machine().migrate("exec:cat > " + stream, "background-snapshot");
       Path imported = directory.resolve("imported");

@@ -14,7 +14,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.rekindle.image.ImageWriter;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.scan.AccessScan;
 import org.rekindle.scan.Scan;
@@ -41,18 +40,6 @@ class ScanSlowTest {
       RamBlockLocator.Ram ram = RamBlockLocator.of(qmp.pid(), qmp).ram().orElseThrow();
       int pages = Math.toIntExact(ram.bytes() / MemoryMap.PAGE_BYTES);
       return new ScannedMemory(qmp.pid(), ram.name(), ram.address(), pages);
-    }
-  }
-
-  private void save(WritingGuest guest, String name, QemuSave.Then then) throws IOException {
-    try (QemuSave save =
-        new QemuSave(
-            guest.machine().monitor(),
-            directory.resolve(name),
-            ImageWriter.Options.DEFAULT,
-            then,
-            (_, _) -> {})) {
-      save.run();
     }
   }
 
@@ -95,12 +82,12 @@ class ScanSlowTest {
   void aGuestThatWaitsHasTheSameMemoryBeforeAndAfter() throws Exception {
     String[] shared = WritingGuest.withMemory("memory-backend-memfd");
     try (WritingGuest guest = WritingGuest.start(TestMachine.qemu7(), directory, shared)) {
-      save(guest, "before", QemuSave.Then.RESUME);
+      guest.save(directory.resolve("before"));
       ScannedMemory memory = memory(guest);
       try (UnmapAndObserve observer = UnmapAndObserve.of(memory)) {
         new AccessScan(observer, memory).run(5, 50_000_000, (_, _) -> {});
       }
-      save(guest, "after", QemuSave.Then.RESUME);
+      guest.save(directory.resolve("after"));
       Images.assertSamePages(directory.resolve("before"), directory.resolve("after"));
       guest.go();
       guest.awaitBeats(2);

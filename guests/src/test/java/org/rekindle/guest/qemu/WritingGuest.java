@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.rekindle.image.ImageWriter;
 import org.rekindle.image.MemoryMap;
 
 /**
@@ -193,6 +194,19 @@ final class WritingGuest implements AutoCloseable {
         .limit(WRITTEN_PAGES)
         .map(x -> FIRST_PAGE + STRIDE * x)
         .toArray();
+  }
+
+  /** Saves it while it stands still, and lets it go on. */
+  void save(Path image) throws IOException {
+    try (QemuSave save =
+        new QemuSave(
+            machine.monitor(),
+            image,
+            ImageWriter.Options.DEFAULT,
+            QemuSave.Then.RESUME,
+            (_, _) -> {})) {
+      save.run();
+    }
   }
 
   TestMachine machine() {
