@@ -165,7 +165,7 @@ final class ScanCommand extends Operation {
     Sweeps sweeps = scan.sweeps();
     List<Object> each = new ArrayList<>();
     for (int i = 0; i < sweeps.size(); i++) {
-      each.add(Map.of("atMs", sweeps.atNs(i) / 1e6, "touchedPages", sweeps.pages(i).length));
+      each.add(Map.of("atMs", sweeps.atNs(i) / 1e6, "touchedPages", sweeps.found(i)));
     }
     int set = scan.profile(0).size();
     double cpuShare = (double) cpuNs / Math.max(1, sweeps.endNs());

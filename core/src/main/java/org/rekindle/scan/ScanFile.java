@@ -49,7 +49,7 @@ public final class ScanFile {
     Sweeps sweeps = scan.sweeps();
     long bytes = (long) HEADER_BYTES + region.length + backend.length;
     for (int i = 0; i < sweeps.size(); i++) {
-      bytes += SWEEP_BYTES + 4L * sweeps.pages(i).length;
+      bytes += SWEEP_BYTES + 4L * sweeps.found(i);
     }
     if (bytes > MAX_BODY_BYTES) {
       throw new IllegalArgumentException(

@@ -56,6 +56,11 @@ public final class Sweeps {
     return Arrays.copyOfRange(pages, begins[sweep], begins[sweep + 1]);
   }
 
+  /** How many pages sweep number {@code sweep} found accessed. */
+  public int found(int sweep) {
+    return begins[sweep + 1] - begins[sweep];
+  }
+
   /** Every page number is less than this. */
   public int memoryPages() {
     return memoryPages;
