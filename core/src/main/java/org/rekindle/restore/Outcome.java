@@ -49,35 +49,26 @@ public record Outcome(
 
   /** The same outcome, once it is known when the guest began to run. */
   public Outcome withFirstInstructionNs(long ns) {
-    return new Outcome(
-        plan,
-        startedNs,
-        ns,
-        allInNs,
-        endedNs,
-        faults,
-        gaps,
-        tally,
-        prefetched,
-        sample,
-        inOneGo,
-        bytesRead,
-        reads);
+    return with(ns, sample);
   }
 
   /** The same outcome, and what its guest told of the touches of prefetched pages. */
   public Outcome with(SetSample learnt) {
+    return with(firstInstructionNs, learnt);
+  }
+
+  private Outcome with(long knownFirstInstructionNs, SetSample knownSample) {
     return new Outcome(
         plan,
         startedNs,
-        firstInstructionNs,
+        knownFirstInstructionNs,
         allInNs,
         endedNs,
         faults,
         gaps,
         tally,
         prefetched,
-        learnt,
+        knownSample,
         inOneGo,
         bytesRead,
         reads);
