@@ -35,7 +35,7 @@ import org.rekindle.workingset.SetSample;
  *
  * <p>Its owner closes the guest, not this.
  */
-public final class CanaryGuest implements Guest {
+public final class CanaryGuest extends ForwardingGuest {
   /**
    * As many pages as are asked: the share is known to 9 percent points at worst (95 %). If all are
    * touched they cost 128 faults that need no read, 6 to 30 ms in all, spread over the whole start.
@@ -45,7 +45,6 @@ public final class CanaryGuest implements Guest {
   /** Of a small set, at most every so many. */
   private static final int SPARING = 8;
 
-  private final Guest guest;
   private final long windowNs;
   private final LongSupplier nanoClock;
   private final int[] pages; // ascending
@@ -71,7 +70,7 @@ public final class CanaryGuest implements Guest {
   }
 
   CanaryGuest(Guest guest, Profile set, long windowNs, long seed, LongSupplier nanoClock) {
-    this.guest = guest;
+    super(guest);
     this.nanoClock = nanoClock;
     this.windowNs = windowNs;
     pages = draw(set.pages(), seed);
@@ -99,10 +98,7 @@ public final class CanaryGuest implements Guest {
     return drawn;
   }
 
-  /**
-   * What has been learnt so far; pages that the guest gave back, or that came too late, are left
-   * out.
-   */
+  /** What has been learnt so far; pages that the guest gave back are left out. */
   public SetSample sample() {
     return new SetSample(pages.length - lost, used);
   }
@@ -112,14 +108,14 @@ public final class CanaryGuest implements Guest {
       throws IOException {
     int canary = demanded ? -1 : waiting.nextSetBit(page);
     if (canary < 0 || canary >= page + run) {
-      return guest.place(page, run, data, offset, demanded);
+      return super.place(page, run, data, offset, demanded);
     }
     if (canary > page) {
-      return guest.place(page, canary - page, data, offset, false);
+      return super.place(page, canary - page, data, offset, false);
     }
     if (isOver()) {
       waiting.clear(page); // untouched so far, or it would have been faulted on
-      return guest.place(page, 1, data, offset, false);
+      return super.place(page, 1, data, offset, false);
     }
     hold(page, data, offset);
     return 1;
@@ -141,10 +137,10 @@ public final class CanaryGuest implements Guest {
   @Override
   public boolean drainFaults(FaultSink sink) throws IOException {
     watch.sink = sink;
-    boolean alive = guest.drainFaults(watch);
+    boolean alive = super.drainFaults(watch);
     if (alive) {
       giveBack(owed, true);
-      if (isOver()) {
+      if (!held.isEmpty() && isOver()) {
         giveBack(held, false);
       }
     }
@@ -155,7 +151,7 @@ public final class CanaryGuest implements Guest {
   private void giveBack(BitSet which, boolean demanded) throws IOException {
     for (int page = which.nextSetBit(0); page >= 0; page = which.nextSetBit(page + 1)) {
       MemorySegment data = zero.get(page) ? null : contents;
-      if (guest.place(page, 1, data, data == null ? 0 : offsetOf(page), demanded) == 0) {
+      if (super.place(page, 1, data, data == null ? 0 : offsetOf(page), demanded) == 0) {
         return;
       }
       held.clear(page);
@@ -166,7 +162,7 @@ public final class CanaryGuest implements Guest {
   private void tellFinished() throws IOException {
     if (finishing && !told && held.isEmpty()) {
       told = true;
-      guest.finish();
+      super.finish();
     }
   }
 
@@ -213,7 +209,7 @@ public final class CanaryGuest implements Guest {
   @Override
   public void start() throws IOException {
     startedNs = nanoClock.getAsLong();
-    guest.start();
+    super.start();
   }
 
   @Override
@@ -222,67 +218,12 @@ public final class CanaryGuest implements Guest {
     tellFinished();
   }
 
-  @Override
-  public boolean finished() {
-    return guest.finished();
-  }
-
   /** The pager has nothing to do: no fault is left that it would have to answer after the end. */
   @Override
   public void await(long timeoutNs) throws IOException {
     tellFinished();
     boolean watching = startedNs >= 0 && !held.isEmpty();
     long leftNs = watching ? Math.max(0, startedNs + windowNs - nanoClock.getAsLong()) : timeoutNs;
-    guest.await(Math.min(timeoutNs, leftNs));
-  }
-
-  @Override
-  public MemoryMap memory() {
-    return guest.memory();
-  }
-
-  @Override
-  public int batchPages() {
-    return guest.batchPages();
-  }
-
-  @Override
-  public boolean ready() {
-    return guest.ready();
-  }
-
-  @Override
-  public boolean takesDemandOnly() {
-    return guest.takesDemandOnly();
-  }
-
-  @Override
-  public boolean placesAtOnce() {
-    return guest.placesAtOnce();
-  }
-
-  @Override
-  public boolean flush() throws IOException {
-    return guest.flush();
-  }
-
-  @Override
-  public boolean demandedAreOut() {
-    return guest.demandedAreOut();
-  }
-
-  @Override
-  public void wake() {
-    guest.wake();
-  }
-
-  @Override
-  public long firstInstructionNs() {
-    return guest.firstInstructionNs();
-  }
-
-  @Override
-  public void close() throws IOException {
-    guest.close();
+    super.await(Math.min(timeoutNs, leftNs));
   }
 }

@@ -1,17 +1,15 @@
-package org.rekindle.lab;
+package org.rekindle.restore;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
-import org.rekindle.restore.FaultSink;
-import org.rekindle.restore.Guest;
 
-/** Stands before a guest and passes everything on. */
-class ForwardingGuest implements Guest {
+/** Stands before a guest and passes everything on; for those who change one thing of it. */
+public abstract class ForwardingGuest implements Guest {
   private final Guest guest;
 
-  ForwardingGuest(Guest guest) {
+  protected ForwardingGuest(Guest guest) {
     this.guest = guest;
   }
 

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.rekindle.restore.Cause;
 import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.FaultSink;
+import org.rekindle.restore.ForwardingGuest;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.Outcome;
 

@@ -25,7 +25,7 @@ import org.rekindle.image.Manifest;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.Region;
 import org.rekindle.linux.UnixSocket;
-import org.rekindle.restore.FaultSink;
+import org.rekindle.restore.ForwardingGuest;
 import org.rekindle.restore.Guest;
 import org.rekindle.restore.GuestGoneException;
 import org.rekindle.restore.Restore;
@@ -116,13 +116,12 @@ class FaultPathAllocationTest {
   }
 
   /** Looks at the account when the faults that count begin, and when the last has been placed. */
-  private final class Watched implements Guest {
-    private final Guest guest;
+  private final class Watched extends ForwardingGuest {
     private int placed;
     private long before;
 
     Watched(Guest guest) {
-      this.guest = guest;
+      super(guest);
     }
 
     @Override
@@ -132,72 +131,12 @@ class FaultPathAllocationTest {
       if (placed == WARM_UP_FAULTS) {
         before = threads.getCurrentThreadAllocatedBytes();
       }
-      int settled = guest.place(page, pages, data, offset, demanded);
+      int settled = super.place(page, pages, data, offset, demanded);
       placed++;
       if (placed == WARM_UP_FAULTS + FAULTS) {
         watchedBytes = threads.getCurrentThreadAllocatedBytes() - before;
       }
       return settled;
-    }
-
-    @Override
-    public MemoryMap memory() {
-      return guest.memory();
-    }
-
-    @Override
-    public int batchPages() {
-      return guest.batchPages();
-    }
-
-    @Override
-    public void start() throws IOException {
-      guest.start();
-    }
-
-    @Override
-    public boolean drainFaults(FaultSink sink) throws IOException {
-      return guest.drainFaults(sink);
-    }
-
-    @Override
-    public boolean ready() {
-      return guest.ready();
-    }
-
-    @Override
-    public boolean flush() throws IOException {
-      return guest.flush();
-    }
-
-    @Override
-    public void finish() throws IOException {
-      guest.finish();
-    }
-
-    @Override
-    public boolean finished() {
-      return guest.finished();
-    }
-
-    @Override
-    public void await(long timeoutNs) throws IOException {
-      guest.await(timeoutNs);
-    }
-
-    @Override
-    public void wake() {
-      guest.wake();
-    }
-
-    @Override
-    public long firstInstructionNs() {
-      return guest.firstInstructionNs();
-    }
-
-    @Override
-    public void close() throws IOException {
-      guest.close();
     }
   }
 }
