@@ -37,7 +37,7 @@ class ArchitectureTest {
     "scan,workingset envelope linux",
     "image,envelope workingset linux json",
     "restore,image workingset linux scope",
-    "guest,restore image workingset linux json scope",
+    "guest,restore image scan workingset linux json scope",
     "lab,guest restore image workingset responsiveness linux json scope",
   })
   void dataFlowsOneWay(String room, String knows) {

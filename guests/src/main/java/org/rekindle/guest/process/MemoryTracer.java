@@ -2,11 +2,7 @@ package org.rekindle.guest.process;
 
 import java.io.IOException;
 import java.util.BitSet;
-import org.rekindle.image.MemoryMap;
-import org.rekindle.linux.Errno;
-import org.rekindle.linux.LinuxException;
 import org.rekindle.linux.UffdEvents;
-import org.rekindle.linux.Userfaultfd;
 import org.rekindle.workingset.Access;
 import org.rekindle.workingset.AccessTrace;
 
@@ -14,9 +10,8 @@ import org.rekindle.workingset.AccessTrace;
 final class MemoryTracer {
   /*
    * VEE'11, section 4.2: every page begins with a read trace and a write trace. Here they are page table entries that are
-   * not there: the memory is a file, its pages stay in it when the mapping is dropped, and a touch is a minor fault, which
-   * the kernel tells with its kind and resolves in microseconds, without a copy. A page that was read is mapped again, but
-   * protected against writing as long as somebody still needs what it holds; a page that was written is free.
+   * not there, since the mapping was dropped (WatchedMemory). A page that was read is mapped again, but protected against
+   * writing as long as somebody still needs what it holds; a page that was written is free.
    *
    * One thread does everything, so a page cannot be written between the question whether it was copied and the answer.
    * A guest thread whose page is being mapped sleeps until it is woken, and no other thread touches its part of the
@@ -32,8 +27,7 @@ final class MemoryTracer {
     void copy(int page) throws IOException;
   }
 
-  private final Userfaultfd uffd;
-  private final long address;
+  private final WatchedMemory memory;
   private final BitSet free; // pages that may be written: whatever they held has been copied
   private final BeforeWrite beforeWrite;
   private final UffdEvents events = new UffdEvents(EVENTS);
@@ -44,22 +38,20 @@ final class MemoryTracer {
   private int faults;
 
   /**
-   * @param address of the memory in the guest's process
+   * @param memory of the guest; the caller's to close
    * @param free pages that have been copied; the caller's, which adds to it
    */
-  MemoryTracer(
-      Userfaultfd uffd, long address, int memoryPages, BitSet free, BeforeWrite beforeWrite) {
-    this.uffd = uffd;
-    this.address = address;
+  MemoryTracer(WatchedMemory memory, BitSet free, BeforeWrite beforeWrite) {
+    this.memory = memory;
     this.free = free;
     this.beforeWrite = beforeWrite;
-    this.trace = AccessTrace.of(memoryPages);
-    this.seen = new BitSet(memoryPages);
+    this.trace = AccessTrace.of(memory.pages());
+    this.seen = new BitSet(memory.pages());
   }
 
   /** Answers all faults that wait; false if there was none. */
   boolean serve() throws IOException {
-    int count = uffd.read(events);
+    int count = memory.read(events);
     long fromNs = System.nanoTime();
     for (int i = 0; i < count; i++) {
       if (events.type(i) == UffdEvents.PAGEFAULT) {
@@ -74,8 +66,7 @@ final class MemoryTracer {
 
   private void fault(int event, long nowNs) throws IOException {
     faults++;
-    int page = (int) ((events.address(event) - address) / MemoryMap.PAGE_BYTES);
-    long at = address + (long) page * MemoryMap.PAGE_BYTES;
+    int page = memory.page(events, event);
     boolean write = events.write(event) || events.writeProtected(event);
     if (!seen.get(page)) {
       seen.set(page);
@@ -85,34 +76,14 @@ final class MemoryTracer {
       beforeWrite.copy(page);
     }
     if (events.writeProtected(event)) {
-      require(uffd.writeProtect(at, MemoryMap.PAGE_BYTES, false), "let a page be written");
+      memory.unprotect(page);
       return;
     }
-    map(at, events.minor(event));
+    memory.map(page, events.minor(event));
     if (!free.get(page)) {
-      require(uffd.writeProtect(at, MemoryMap.PAGE_BYTES, true), "protect a page");
+      memory.protect(page);
     }
-    require(uffd.wake(at, MemoryMap.PAGE_BYTES), "wake the guest");
-  }
-
-  /** Maps a page again; one that the file does not have is one of zeros. */
-  private void map(long at, boolean isInFile) throws IOException {
-    long mapped;
-    do {
-      mapped =
-          isInFile
-              ? uffd.map(at, MemoryMap.PAGE_BYTES, false)
-              : uffd.zero(at, MemoryMap.PAGE_BYTES, false);
-    } while (mapped == -Errno.EAGAIN);
-    if (mapped != -Errno.EEXIST) {
-      require((int) Math.min(0, mapped), "map a page");
-    }
-  }
-
-  private static void require(int result, String what) throws LinuxException {
-    if (result < 0) {
-      throw new LinuxException(what + " of the process guest", -result);
-    }
+    memory.wake(page);
   }
 
   /** How many faults the traces have cost. */

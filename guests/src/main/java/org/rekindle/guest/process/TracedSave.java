@@ -4,22 +4,17 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import org.rekindle.guest.process.store.Registers;
-import org.rekindle.guest.uffd.HandOver;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
 import org.rekindle.image.Manifest;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.linux.Poller;
-import org.rekindle.linux.UnixListener;
-import org.rekindle.linux.UnixSocket;
-import org.rekindle.linux.Userfaultfd;
 import org.rekindle.workingset.AccessTrace;
 
 /**
@@ -44,7 +39,6 @@ public final class TracedSave {
   private static final int CHUNK_PAGES = 16;
 
   private static final long IDLE_NS = 1_000_000;
-  private static final Duration HAND_OVER = Duration.ofSeconds(5);
 
   private final ProcessGuest guest;
   private final ImageWriter writer;
@@ -91,43 +85,40 @@ public final class TracedSave {
       throws IOException {
     ProcessGuest.Location location = guest.memory();
     MemoryMap memory = ProcessMachine.memory(location.bytes());
-    Path socket = guest.directory().resolve("trace");
     Result result;
     try (Arena arena = Arena.ofConfined();
         ImageWriter writer = ImageWriter.create(directory, memory, options);
-        LiveMemory content = LiveMemory.open(guest.pid(), location.address());
-        UnixListener listener = UnixListener.bind(socket, UnixListener.OWNER_ONLY)) {
+        LiveMemory content = LiveMemory.open(guest.pid(), location.address())) {
       TracedSave save = new TracedSave(guest, writer, content, memory.pages(), arena);
       long stoppedNs = System.nanoTime();
       List<Registers> registers = guest.pause();
       writer.deviceState(new SavedProcess(registers).deviceState());
-      guest.watch(socket);
-      try (UnixSocket peer =
-              listener.accept().orElseThrow(() -> new IOException("the guest did not connect"));
-          Userfaultfd uffd = HandOver.receiveDescriptor(peer, HAND_OVER)) {
-        guest.drop(0, location.bytes());
-        MemoryTracer tracer =
-            new MemoryTracer(uffd, location.address(), save.pages, save.copied, save::copy);
+      AccessTrace trace;
+      int faults;
+      long stopNs;
+      try (WatchedMemory watched = WatchedMemory.of(guest)) {
+        watched.drop(0, save.pages);
+        MemoryTracer tracer = new MemoryTracer(watched, save.copied, save::copy);
         guest.tellToRun();
-        long stopNs = System.nanoTime() - stoppedNs;
-        save.copyAll(uffd, tracer, pagesPerSecond, progress);
-        AccessTrace trace = tracer.trace();
-        guest.unwatch(); // wakes who touched a page since
-        Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
-        long bytes = writer.commit(new Manifest(SavedProcess.KIND, now, memory, Map.of()));
-        result = new Result(bytes, trace, tracer.faults(), stopNs);
+        stopNs = System.nanoTime() - stoppedNs;
+        save.copyAll(watched, tracer, pagesPerSecond, progress);
+        trace = tracer.trace();
+        faults = tracer.faults();
       }
+      Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+      long bytes = writer.commit(new Manifest(SavedProcess.KIND, now, memory, Map.of()));
+      result = new Result(bytes, trace, faults, stopNs);
     }
     Image.attach(directory, result.trace().firstTouches("memory trace"));
     return result;
   }
 
   private void copyAll(
-      Userfaultfd uffd, MemoryTracer tracer, int pagesPerSecond, Image.Progress progress)
+      WatchedMemory watched, MemoryTracer tracer, int pagesPerSecond, Image.Progress progress)
       throws IOException {
     long startNs = System.nanoTime();
     try (Poller poller = new Poller(1)) {
-      poller.interest(poller.add(uffd.fd()), true, false);
+      poller.interest(poller.add(watched.fd()), true, false);
       int next = 0;
       while (next < pages) {
         if (!tracer.serve()) {

@@ -1,19 +1,13 @@
 package org.rekindle.guest.process;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.BitSet;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,10 +21,6 @@ import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageReader;
-import org.rekindle.restore.Guest;
-import org.rekindle.restore.Outcome;
-import org.rekindle.restore.Restore;
-import org.rekindle.restore.Strategy;
 import org.rekindle.workingset.Access;
 import org.rekindle.workingset.AccessTrace;
 import org.rekindle.workingset.Profile;
@@ -127,8 +117,8 @@ class TracedSaveSlowTest {
     }
     assertThat(beats).isGreaterThan(4);
     BitSet traced = pages(trace.firstTouches("trace"));
-    BitSet shorter = touchedUntil(beats / 2);
-    BitSet longer = touchedUntil(2 * beats);
+    BitSet shorter = ClonedTouches.until(directory.resolve("live"), beats / 2);
+    BitSet longer = ClonedTouches.until(directory.resolve("live"), 2 * beats);
     assertThat(shorter.cardinality()).isGreaterThan(100);
     BitSet missed = (BitSet) shorter.clone();
     missed.andNot(traced);
@@ -139,49 +129,6 @@ class TracedSaveSlowTest {
     try (Image image = Image.open(directory.resolve("live"))) {
       assertThat(pages(image.profile().orElseThrow())).isEqualTo(traced);
     }
-  }
-
-  /** All pages that a clone of the image touches until it has beaten so often. */
-  private BitSet touchedUntil(int beats) throws IOException {
-    BitSet touched = new BitSet();
-    try (Image image = Image.open(directory.resolve("live"));
-        ProcessGuest clone = ProcessGuest.start();
-        ProcessIncoming incoming =
-            ProcessIncoming.connect(clone, image, ProcessIncoming.Settings.DEFAULT)) {
-      Guest watched = noting(incoming.guest(), touched);
-      Restore restore = new Restore(image, watched, Strategy.recording(image));
-      CompletableFuture<Outcome> running =
-          CompletableFuture.supplyAsync(() -> {
-            try {
-              return restore.run();
-            } catch (IOException failed) {
-              throw new UncheckedIOException(failed);
-            }
-          });
-      clone.console().awaitBeats(beats, PATIENCE);
-      restore.cancel();
-      assertThatThrownBy(running::join).hasRootCauseInstanceOf(CancellationException.class);
-    }
-    return touched;
-  }
-
-  /** Notes what is placed: while recording, that is what was touched. */
-  private static Guest noting(Guest guest, BitSet placed) {
-    return (Guest)
-        Proxy.newProxyInstance(
-            Guest.class.getClassLoader(),
-            new Class<?>[] {Guest.class},
-            (_, method, arguments) -> {
-              if (method.getName().equals("place")) {
-                int page = (int) arguments[0];
-                placed.set(page, page + (int) arguments[1]);
-              }
-              try {
-                return method.invoke(guest, arguments);
-              } catch (InvocationTargetException thrown) {
-                throw thrown.getCause();
-              }
-            });
   }
 
   private static BitSet pages(Profile profile) {
