@@ -112,7 +112,7 @@ class SimulationTest {
   @Test
   void eagerOnAThrottledDiskWaitsForTheNextSlice() {
     SimulatedRestore restore = run(pageByPage(THROTTLED), image(4, 1), Strategy.EAGER, touches());
-    assertThat(restore.outcome().firstInstructionNs()).isEqualTo(100 * MS + 400 * US);
+    assertThat(restore.outcome().firstInstructionNs()).isEqualTo(104 * MS + 400 * US);
   }
 
   @Test
@@ -139,7 +139,7 @@ class SimulationTest {
     assertThat(restore.stalls())
         .containsExactly(
             stall(0, 300 * US), // latencies side by side with the fill's page 0
-            stall(5_300 * US, 100 * MS + 300 * US)); // behind the fill's page 1
+            stall(5_300 * US, 104 * MS + 300 * US)); // behind the fill's page 1
   }
 
   @Test

@@ -1,10 +1,8 @@
 package org.rekindle.lab.simulator;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.Test;
-import org.rekindle.lab.DiskThrottle;
 
 /** Each kind of device against times worked out by hand: a page takes a millisecond or a tenth. */
 class StorageModelTest {
@@ -68,53 +66,5 @@ class StorageModelTest {
     assertThat(store.readNs(1 * MS, PAGE, 3 * PAGE)).isEqualTo(14 * MS);
     assertThat(store.readNs(2 * MS, 0, PAGE)).isEqualTo(22 * MS); // from 11 on
     assertThat(store.readNs(3 * MS, 0, PAGE)).isEqualTo(25 * MS); // from 14 on
-  }
-
-  @Test
-  void aThrottledDiskGrantsReadsByTheSlice() {
-    Device disk = throttled(1_000_000 * PAGE, 20); // two reads a slice
-    assertThat(disk.readNs(0, 0, PAGE)).isEqualTo(200 * US);
-    assertThat(disk.readNs(200 * US, 0, PAGE)).isEqualTo(400 * US);
-    assertThat(disk.readNs(400 * US, 0, PAGE)).isEqualTo(100 * MS + 200 * US);
-    assertThat(disk.readNs(500 * US, 0, PAGE)).isEqualTo(100 * MS + 300 * US); // behind it
-    assertThat(disk.readNs(600 * US, 0, PAGE)).isEqualTo(200 * MS + 200 * US);
-  }
-
-  @Test
-  void aThrottledDiskForgetsWhatNobodyAskedFor() {
-    Device disk = throttled(1_000_000 * PAGE, 20);
-    disk.readNs(0, 0, PAGE);
-    assertThat(disk.readNs(110 * MS, 0, PAGE)).isEqualTo(110 * MS + 200 * US); // a new slice
-    disk.readNs(150 * MS, 0, PAGE);
-    assertThat(disk.readNs(160 * MS, 0, PAGE)).isEqualTo(210 * MS + 200 * US); // not three in it
-  }
-
-  @Test
-  void aThrottledDiskGoesOnCountingWhileItIsBusy() {
-    Device disk = throttled(1_000_000 * PAGE, 20);
-    disk.readNs(0, 0, PAGE);
-    disk.readNs(90 * MS, 0, PAGE);
-    assertThat(disk.readNs(95 * MS, 0, PAGE)).isEqualTo(100 * MS + 200 * US);
-    assertThat(disk.readNs(120 * MS, 0, PAGE)).isEqualTo(120 * MS + 200 * US);
-    assertThat(disk.readNs(130 * MS, 0, PAGE)).isEqualTo(200 * MS + 200 * US);
-  }
-
-  @Test
-  void whatAReadTooLargeForASliceLeftIsAddedToTheNext() {
-    Device disk = throttled(100 * PAGE, 1000); // ten pages a slice
-    disk.readNs(0, 0, 8 * PAGE);
-    assertThat(disk.readNs(1 * MS, 0, 8 * PAGE)).isEqualTo(100 * MS + 900 * US); // leaves 4
-    assertThat(disk.readNs(101 * MS, 0, 4 * PAGE)).isEqualTo(101 * MS + 500 * US);
-    assertThat(disk.readNs(102 * MS, 0, PAGE)).isEqualTo(200 * MS + 200 * US);
-    assertThat(disk.readNs(102 * MS, 0, 25 * PAGE)).isEqualTo(400 * MS + 2600 * US); // 9 + 10 + 10
-  }
-
-  @Test
-  void aSliceMustGrantSomething() {
-    assertThatThrownBy(() -> throttled(1_000_000, 9)).hasMessageContaining("9 reads/s");
-  }
-
-  private static Device throttled(long bytesPerSecond, int readsPerSecond) {
-    return new ThrottledDisk(new DiskThrottle.Limits(bytesPerSecond, readsPerSecond), FLASH).open();
   }
 }
