@@ -67,6 +67,7 @@ final class ExtentReader implements Runnable {
     try {
       while (!stopped) {
         Extent extent = takeFree();
+        leaveRoom();
         int first = order.next();
         if (extent == null || first == ReadOrder.NONE) {
           return;
@@ -83,6 +84,14 @@ final class ExtentReader implements Runnable {
     }
   }
 
+  private void leaveRoom() {
+    for (long restNs = order.restNs(System.nanoTime());
+        restNs > 0 && !stopped;
+        restNs = order.restNs(System.nanoTime())) {
+      LockSupport.parkNanos(this, restNs);
+    }
+  }
+
   private void readExtent(int first, Extent extent) throws IOException {
     boolean isShared = !takeTurn(first);
     // Before the read: a fault on these blocks joins it.
@@ -94,7 +103,7 @@ final class ExtentReader implements Runnable {
       long end = sequence.endOf(next - 1);
       long beganNs = System.nanoTime();
       io.readExtent(store, begin, end, extent.staging);
-      order.read(end - begin, System.nanoTime() - beganNs);
+      order.read(end - begin, beganNs, System.nanoTime());
     }
     extent.store = store;
     extent.begin = isShared ? Extent.NOT_READ : begin;

@@ -28,7 +28,8 @@ public final class ReadOrder {
    *
    * Why not let the device be idle for a while after each miss (anticipatory scheduling, Iyer and
    * Druschel, SOSP'01)? The next miss would be a little faster, but a guest that misses much starves
-   * the fill, which alone ends its misses.
+   * the fill, which alone ends its misses. Only a device that grants its reads in bursts is not used up
+   * (MissRoom); there a read's size makes no miss wait, so they are all of full size.
    *
    * It fails where misses are everywhere and many: then each read is small and far from the one
    * before. When that costs more than it is worth (MissForecast), everything is read in one go, from
@@ -71,6 +72,9 @@ public final class ReadOrder {
   /** Where the last extent ended. */
   private volatile int cursor;
 
+  private final MissRoom room = new MissRoom();
+
+  private boolean filling;
   private int extentBytes;
   private boolean followed; // a miss, with the newest extent
   private long readNs;
@@ -96,8 +100,13 @@ public final class ReadOrder {
     }
   }
 
-  /** The extent that was taken last has been read, in so long. */
-  public void read(long bytes, long ns) {
+  /** An extent that was taken has been read. */
+  public void read(long bytes, long beganNs, long endNs) {
+    room.read(bytes, beganNs, endNs);
+    if (room.isGranted()) {
+      return; // from now on reads are fast and few, and tell nothing
+    }
+    long ns = endNs - beganNs;
     readNs += ns;
     if (!followed) {
       unhinderedBytes += bytes;
@@ -118,6 +127,18 @@ public final class ReadOrder {
     inOneGo = true;
   }
 
+  /** How long to wait before the next extent is read, so that misses find room; 0 if not at all. */
+  public long restNs(long nowNs) {
+    if (inOneGo || !sequence.followsMisses() || sequence.isPrefetch(front)) {
+      return 0;
+    }
+    if (!filling || newestMiss.get() != NONE) {
+      filling = true;
+      room.missed(nowNs);
+    }
+    return room.restNs(nowNs);
+  }
+
   /** The first entry of the next extent; {@link #NONE} when everything has been read. */
   public int next() {
     int miss = newestMiss.getAndSet(NONE);
@@ -128,7 +149,8 @@ public final class ReadOrder {
     followed = miss != NONE;
     if (followed && !inOneGo) {
       cursor = miss + 1;
-      extentBytes = Math.min(FIRST_BYTES, limits.extentBytes());
+      extentBytes =
+          room.isGranted() ? limits.extentBytes() : Math.min(FIRST_BYTES, limits.extentBytes());
     } else {
       extentBytes = Math.min(limits.extentBytes(), 2 * extentBytes);
     }

@@ -137,16 +137,45 @@ class ReadOrderTest {
   void readsThatFollowedNoMissTellHowLongTheRestTakes() {
     ReadOrder order = fill();
     read(order);
-    order.read(EXTENT * 4096L, 10 * MS);
+    order.read(EXTENT * 4096L, 0, 10 * MS);
     assertThat(order.inOneGoNs()).isInfinite(); // too little to tell
     order.missed(base, 599);
     read(order);
-    order.read(FIRST * 4096L, 50 * MS);
+    order.read(FIRST * 4096L, 10 * MS, 60 * MS);
     assertThat(order.inOneGoNs()).isInfinite();
     read(order);
-    order.read(2 * FIRST * 4096L, 22 * MS);
+    order.read(2 * FIRST * 4096L, 60 * MS, 82 * MS);
     int left = PAGES - EXTENT - 3 * FIRST;
     assertThat(order.inOneGoNs()).isEqualTo(32.0 * MS * left / (EXTENT + 2 * FIRST));
+  }
+
+  /** Until the device is known to grant its reads by tenths of a second. */
+  private static long readInSlices(ReadOrder order) {
+    long nowNs = 0;
+    for (int i = 0; i < 11; i++) {
+      order.read(FIRST * 4096L, nowNs, nowNs + (i % 5 < 4 ? 1 : 96) * MS);
+      nowNs += (i % 5 < 4 ? 1 : 96) * MS;
+    }
+    return nowNs;
+  }
+
+  @Test
+  void behindAMissADeviceThatGrantsInBurstsIsReadAsFarAsEver() {
+    ReadOrder order = fill();
+    readInSlices(order);
+    order.missed(base, 499);
+    assertThat(read(order)).containsExactly(500, 500 + EXTENT);
+  }
+
+  @Test
+  void aPrefetchNeverRestsNorWhatIsReadInOneGo() {
+    ReadOrder order = order(true);
+    long nowNs = readInSlices(order);
+    assertThat(order.restNs(nowNs)).isZero();
+    read(order);
+    assertThat(order.restNs(nowNs)).isPositive();
+    order.readInOneGo();
+    assertThat(order.restNs(nowNs)).isZero();
   }
 
   @Test

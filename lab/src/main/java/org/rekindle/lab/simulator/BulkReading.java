@@ -40,6 +40,7 @@ final class BulkReading {
   private final ArrayDeque<BlockBuffer> free;
   private final ArrayDeque<BlockBuffer> ready = new ArrayDeque<>();
   private int reading;
+  private long readsAgainNs = -1;
   private boolean decoding;
 
   /**
@@ -73,7 +74,7 @@ final class BulkReading {
 
   private void read() {
     int extentBuffers = limits.extents() - 1 + bulkReads;
-    while (reading < bulkReads && extents.size() < extentBuffers) {
+    while (reading < bulkReads && extents.size() < extentBuffers && !rests()) {
       int first = order.next();
       if (first == ReadOrder.NONE) {
         return;
@@ -93,13 +94,23 @@ final class BulkReading {
       time.at(
           doneNs,
           () -> {
-            order.read(bytes, doneNs - beganNs);
+            order.read(bytes, beganNs, doneNs);
             extent.isRead = true;
             reading--;
             decode();
             read();
           });
     }
+  }
+
+  private boolean rests() {
+    long nowNs = time.getAsLong();
+    long restNs = order.restNs(nowNs);
+    if (restNs > 0 && readsAgainNs <= nowNs) {
+      readsAgainNs = nowNs + restNs;
+      time.at(readsAgainNs, this::read);
+    }
+    return restNs > 0;
   }
 
   private void decode() {

@@ -1,0 +1,94 @@
+package org.rekindle.restore;
+
+/**
+ * When a fill reads next, so that a miss finds something left of a device that grants its reads in
+ * bursts. For the thread that reads.
+ */
+final class MissRoom {
+  /*
+   * Much storage is limited rather than slow: control groups, and the volumes of clouds, grant so many
+   * reads and bytes for each slice of time or out of a bucket. What is granted passes at once; whoever
+   * comes when it is used up waits for the next grant, behind all that wait already. A fill at full speed
+   * uses up every grant as soon as it comes, so each miss waits for the next one: of the kernel's slices a
+   * tenth of a second, where the read itself takes one thousandth of that. Ten misses a second are enough for a
+   * guest that never runs.
+   *
+   * So on such a device the fill spreads its reads, and does not take all. Misses then cost what the
+   * device needs for them; the fill takes a third longer, as long as misses come. When none has come for
+   * a while it takes all again, and the next one waits for one grant.
+   *
+   * Such a device is told from others by its reads: one of them takes as long as all those together
+   * that have passed since the last such one, again and again. A disk's reads are alike; a hiccup
+   * of flash does not come back after every few reads. Where the limits are known it would be simpler
+   * to ask for them, but those of clouds are known to nobody inside.
+   *
+   * Why not on every device? A disk's arm is busy with one read at a time. What it is not given to do
+   * meanwhile is lost, and a miss waits for one read at most, a few milliseconds.
+   *
+   * It fails where others use up the same grant, and in the first two slices, which tell what kind of
+   * device it is: a miss in them waits for the next one. Where bursts are longer than a restore nothing
+   * is noticed, and nothing is needed either.
+   */
+
+  /** Shorter waits harm nobody much: a fiftieth of a second, a fifth of the kernel's slice. */
+  private static final long HELD_UP_NS = 20_000_000;
+
+  /** So many reads at least pass between two that are held up; of a disk of 120 reads/s, 11. */
+  private static final int FEWEST_PASSED = 3;
+
+  /** Held up once, a device may have had a hiccup. */
+  private static final int TELLING = 2;
+
+  /**
+   * What the fill takes of a device. Of the 12 reads that a disk of 120 reads/s grants in each
+   * tenth of a second, three are left for misses.
+   */
+  private static final double SHARE = 3.0 / 4;
+
+  /** For so long after a miss, and after the fill has begun: the usual window of responsiveness. */
+  private static final long LASTS_NS = 1_000_000_000;
+
+  private long sinceNs = -1; // when the last read that was held up had come, or the first began
+  private int passed; // reads since then
+  private long bytes; // of these and the one that was held up
+  private int heldUp; // one after the other
+  private double nsPerByte; // of what is granted; 0 as long as nothing tells of grants
+  private long missedNs = -1;
+  private long nextNs;
+
+  /** A bulk read has been made. */
+  void read(long readBytes, long beganNs, long endNs) {
+    if (sinceNs < 0) {
+      sinceNs = beganNs;
+    }
+    bytes += readBytes;
+    if (endNs - beganNs < HELD_UP_NS) {
+      passed++;
+    } else {
+      long sinceLastNs = endNs - sinceNs;
+      heldUp = passed >= FEWEST_PASSED && 2 * (endNs - beganNs) >= sinceLastNs ? heldUp + 1 : 0;
+      if (heldUp == TELLING && !isGranted()) {
+        nsPerByte = (double) sinceLastNs / bytes;
+      }
+      sinceNs = endNs;
+      passed = 0;
+      bytes = 0;
+    }
+    nextNs = Math.max(nextNs, beganNs) + (long) (readBytes * nsPerByte / SHARE);
+  }
+
+  /** Whether the device grants its reads in bursts. */
+  boolean isGranted() {
+    return nsPerByte > 0;
+  }
+
+  /** A miss has been seen, or the fill begins. */
+  void missed(long nowNs) {
+    missedNs = nowNs;
+  }
+
+  /** How long the fill lets the device be. */
+  long restNs(long nowNs) {
+    return isGranted() && nowNs - missedNs < LASTS_NS ? Math.max(0, nextNs - nowNs) : 0;
+  }
+}
