@@ -45,6 +45,8 @@ import picocli.CommandLine.ParameterException;
         Example
           rekindle lab paper --quick
           rekindle lab paper --workload mplayer --workload redis --repetitions 5
+          rekindle lab paper --workload small-192 --workload small-512 --repetitions 2
+          rekindle lab paper --check-again rekindle-paper/simulated/small-192
           rekindle lab paper --simulate
         """,
     exitCodeListHeading = "%nExit codes:%n",
@@ -67,7 +69,8 @@ final class LabPaperCommand extends Operation {
       paramLabel = "NAME",
       description =
           "A guest to restore, instead of all; may be repeated: mplayer, redis, jvm, postgres,"
-              + " idle, random-20, random-40, random-60, random-80.")
+              + " idle, random-20, random-40, random-60, random-80; and small-192, small-512, which"
+              + " only check the simulator.")
   private List<String> workloads = List.of();
 
   @Option(
@@ -86,8 +89,22 @@ final class LabPaperCommand extends Operation {
       description = "Print the paper's figures beside simulated ones, and do nothing else.")
   private boolean simulate;
 
+  @Option(
+      names = "--check-again",
+      paramLabel = "FOLDER",
+      description =
+          "Measure nothing; simulate the restores that an earlier run has kept for a guest in"
+              + " FOLDER (…/simulated/GUEST), and print the errors. May be repeated; the host's costs"
+              + " are those of the first.")
+  private List<Path> checkAgain = List.of();
+
   @Override
   void run(Cleanup cleanup) throws IOException {
+    if (!checkAgain.isEmpty()) {
+      String tables = Evaluation.checkAgain(checkAgain);
+      publish(new Result(tables, java.util.Map.of("tables", tables)));
+      return;
+    }
     if (simulate) {
       String tables = PaperTables.all();
       publish(new Result(tables, java.util.Map.of("tables", tables)));
@@ -96,9 +113,11 @@ final class LabPaperCommand extends Operation {
     List<String> keys =
         !workloads.isEmpty() ? workloads : quick ? List.of("mplayer") : EvaluatedGuest.KEYS;
     for (String key : keys) {
-      if (!EvaluatedGuest.KEYS.contains(key)) {
+      if (!EvaluatedGuest.KEYS.contains(key) && !EvaluatedGuest.SMALL_KEYS.contains(key)) {
         throw new ParameterException(
-            command(), "no workload is called " + key + "; there are " + EvaluatedGuest.KEYS);
+            command(),
+            "no workload is called %s; there are %s and %s"
+                .formatted(key, EvaluatedGuest.KEYS, EvaluatedGuest.SMALL_KEYS));
       }
     }
     EvaluatedGuest.Steps steps = quick ? EvaluatedGuest.Steps.QUICK : EvaluatedGuest.Steps.FULL;
@@ -110,7 +129,9 @@ final class LabPaperCommand extends Operation {
     Evaluation.Settings settings =
         new Evaluation.Settings(
             keys.stream().map(key -> EvaluatedGuest.of(key, kit, debian, steps)).toList(),
-            quick ? null : keys.getFirst(),
+            quick
+                ? null
+                : keys.stream().filter(EvaluatedGuest.KEYS::contains).findFirst().orElse(null),
             repetitions != null ? repetitions : quick ? 1 : 3,
             GuestKit.cache().resolve(quick ? "paper-saved-quick" : "paper-saved"),
             out,

@@ -11,7 +11,6 @@ import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.workingset.GapClosing;
 import org.rekindle.workingset.Profile;
-import org.rekindle.workingset.ProfileFile;
 import org.rekindle.workingset.RunHistory;
 import org.rekindle.workingset.RunHistoryFile;
 
@@ -24,14 +23,9 @@ import org.rekindle.workingset.RunHistoryFile;
  * PageStore#file} opens it once, soon, and keeps it open.
  */
 public final class Image implements AutoCloseable {
-  /** The VMM's device state is read as a whole: QEMU's is about 1 MiB, with a large GPU 100. */
-  private static final int MAX_BLOB_BYTES = 1 << 30;
-
-  /** See {@link FileStore}. Twice as much must be there, as a hot store may come with the base. */
-  private static final int MAX_HEAP_BYTES_PER_PAGE = 12;
-
   private final Path directory;
   private final ImageFiles files;
+  private final ImageMetadata metadata;
   private final byte[] deviceState;
   private final FileStore base;
   private final FileChannel basePages;
@@ -42,12 +36,13 @@ public final class Image implements AutoCloseable {
   private Image(Path directory, ImageFiles files) throws IOException {
     this.directory = directory;
     this.files = files;
-    deviceState = read(files.deviceState());
+    metadata = new ImageMetadata(directory, files);
+    deviceState = metadata.read(files.deviceState());
     base = store(files.base());
     hot = files.hot() == null ? null : store(files.hot());
-    profile = files.profile() == null ? null : profile(files.profile());
+    profile = files.profile() == null ? null : metadata.profile(files.profile());
     if (files.runs() != null) {
-      expectBytes(directory.resolve(files.runs().name()), files.runs().bytes());
+      metadata.expectBytes(files.runs().name(), files.runs().bytes());
     }
     basePages = FileChannel.open(base.file(), StandardOpenOption.READ);
     try {
@@ -67,13 +62,13 @@ public final class Image implements AutoCloseable {
    */
   public static Image open(Path directory) throws IOException {
     requireThere(directory);
-    ImageFiles files = manifest(directory);
+    ImageFiles files = ImageMetadata.manifest(directory);
     while (true) {
       try {
         return new Image(directory, files);
       } catch (NoSuchFileException missing) {
         // Somebody has changed the image between the two steps; or the image is damaged.
-        ImageFiles now = manifest(directory);
+        ImageFiles now = ImageMetadata.manifest(directory);
         if (now.generation() == files.generation()) {
           throw new CorruptImageException(missing.getFile() + " is missing", missing);
         }
@@ -93,81 +88,9 @@ public final class Image implements AutoCloseable {
     }
   }
 
-  private static ImageFiles manifest(Path directory) throws IOException {
-    Path file = directory.resolve(ImageFiles.MANIFEST);
-    try {
-      long bytes = Files.size(file);
-      if (bytes > ManifestFile.MAX_BYTES) {
-        throw new CorruptImageException(
-            file + " has " + bytes + " bytes, at most " + ManifestFile.MAX_BYTES + " expected");
-      }
-      return ManifestFile.decode(Files.readAllBytes(file));
-    } catch (NoSuchFileException missing) {
-      throw new CorruptImageException(
-          directory + " is not an image: it has no " + ImageFiles.MANIFEST, missing);
-    } catch (DataFormatException damaged) {
-      throw corrupt(file, damaged);
-    }
-  }
-
-  private byte[] read(ImageFiles.Blob blob) throws IOException {
-    Path file = directory.resolve(blob.name());
-    expectBytes(file, blob.bytes());
-    if (blob.bytes() > MAX_BLOB_BYTES) {
-      throw new CorruptImageException(
-          file + " has " + blob.bytes() + " bytes, at most " + MAX_BLOB_BYTES + " expected");
-    }
-    byte[] content = Files.readAllBytes(file);
-    int crc = ImageFiles.crc32c(content);
-    if (crc != blob.crc32c()) {
-      throw new CorruptImageException(
-          "%s: checksum %08x expected, %08x found".formatted(file, blob.crc32c(), crc));
-    }
-    return content;
-  }
-
   private FileStore store(ImageFiles.Store store) throws IOException {
-    checkHeap();
-    Path pageFile = directory.resolve(store.pageFile());
-    expectBytes(pageFile, store.pageFileBytes());
-    byte[] content = read(store.index());
-    try {
-      return new FileStore(
-          pageFile,
-          StoreIndex.decode(content, files.manifest().memory().pages(), store.pageFileBytes()));
-    } catch (DataFormatException damaged) {
-      throw corrupt(directory.resolve(store.index().name()), damaged);
-    }
-  }
-
-  /** A guest of the size that the manifest claims must fit before its arrays are made. */
-  private void checkHeap() throws IOException {
-    long bytes = 2L * MAX_HEAP_BYTES_PER_PAGE * files.manifest().memory().pages();
-    if (bytes > Runtime.getRuntime().maxMemory()) {
-      throw new IOException(
-          "%s has a guest of %d MiB; to open it give Java %d MiB of heap (-Xmx)"
-              .formatted(directory, files.manifest().memory().bytes() >> 20, (bytes >> 20) + 1));
-    }
-  }
-
-  private Profile profile(ImageFiles.Blob blob) throws IOException {
-    byte[] content = read(blob);
-    try {
-      return ProfileFile.decode(content, files.manifest().memory().pages());
-    } catch (DataFormatException damaged) {
-      throw corrupt(directory.resolve(blob.name()), damaged);
-    }
-  }
-
-  private static void expectBytes(Path file, long expected) throws IOException {
-    long bytes = Files.size(file);
-    if (bytes != expected) {
-      throw new CorruptImageException(file + " has " + bytes + " bytes, " + expected + " expected");
-    }
-  }
-
-  private static CorruptImageException corrupt(Path file, DataFormatException damaged) {
-    return new CorruptImageException(file + ": " + damaged.getMessage(), damaged);
+    metadata.expectBytes(store.pageFile(), store.pageFileBytes());
+    return metadata.store(store);
   }
 
   public Path directory() {
@@ -212,11 +135,11 @@ public final class Image implements AutoCloseable {
     if (blob == null) {
       return RunHistory.NONE;
     }
-    byte[] content = read(blob);
+    byte[] content = metadata.read(blob);
     try {
       return RunHistoryFile.decode(content, memory().pages());
     } catch (DataFormatException damaged) {
-      throw corrupt(directory.resolve(blob.name()), damaged);
+      throw metadata.corrupt(blob, damaged);
     }
   }
 

@@ -51,16 +51,34 @@ final class CostMeter {
     vmmStartCpuMs = cpuMs(proc(vmmPid));
   }
 
+  /** What has been spent by now, as the restore of memory begins. */
+  RunResult.Opening opening(long vmmPid, double openedMs) throws IOException {
+    DiskThrottle.@Nullable Usage used = used();
+    return new RunResult.Opening(
+        openedMs,
+        cpuMs(proc(vmmPid)) - vmmStartCpuMs,
+        used == null ? null : (Long) used.bytes(),
+        used == null ? null : (Long) used.reads());
+  }
+
   RunResult.Cost stop(long vmmPid) throws IOException {
-    DiskThrottle.Usage from = startUsage;
-    DiskThrottle.Usage to = group == null ? null : group.usage();
+    DiskThrottle.@Nullable Usage used = used();
     return new RunResult.Cost(
         cpuMs(SELF) - startCpuMs,
         cpuMs(proc(vmmPid)) - vmmStartCpuMs,
         peakBytes(SELF),
         peakBytes(proc(vmmPid)),
-        from == null || to == null ? null : (Long) (to.bytes() - from.bytes()),
-        from == null || to == null ? null : (Long) (to.reads() - from.reads()));
+        used == null ? null : (Long) used.bytes(),
+        used == null ? null : (Long) used.reads());
+  }
+
+  /** What the device was asked for since the start; null if that is not known. */
+  private DiskThrottle.@Nullable Usage used() throws IOException {
+    DiskThrottle.Usage from = startUsage;
+    DiskThrottle.Usage to = group == null ? null : group.usage();
+    return from == null || to == null
+        ? null
+        : new DiskThrottle.Usage(to.bytes() - from.bytes(), to.reads() - from.reads());
   }
 
   private static Path proc(long pid) {

@@ -100,8 +100,10 @@ public final class MeasuredRun {
     long startNs = System.nanoTime();
     try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN);
         Image image = Image.open(directory)) {
+      long openedNs = System.nanoTime();
       long commandNs = commandNs(startNs, meter, machine);
       Restore restore = restore(image, machine.connect(image), planner.plan(image));
+      RunResult.Opening opening = meter.opening(machine.pid(), (openedNs - commandNs) / 1e6);
       double restoringFromMs = (System.nanoTime() - commandNs) / 1e6;
       Outcome outcome =
           machine.settled(
@@ -114,6 +116,7 @@ public final class MeasuredRun {
       long firstInstructionNs = outcome.firstInstructionNs() - commandNs;
       return watch(machine.console(), strategy, commandNs, firstInstructionNs)
           .restored(restoringFromMs, (outcome.allInNs() - commandNs) / 1e6)
+          .with(opening)
           .with(responsiveness(firstInstructionNs, machine.vcpus(), rows))
           .with(paging(outcome))
           .with(cost)

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.rekindle.lab.RunResult.Condition;
 import org.rekindle.lab.RunResult.Cost;
 import org.rekindle.lab.RunResult.Evidence;
+import org.rekindle.lab.RunResult.Opening;
 import org.rekindle.lab.RunResult.Paging;
 import org.rekindle.lab.RunResult.Progress;
 import org.rekindle.lab.RunResult.Responsiveness;
@@ -124,6 +125,11 @@ final class ResultsJson {
             tree.text("strategy"),
             tree.text("storage"),
             tree.positive("repetition")),
+        new Opening(
+            tree.numberOrNull("openedMs"),
+            tree.numberOrNull("openingVmmCpuMs"),
+            tree.countOrNull("openingDeviceBytes"),
+            tree.countOrNull("openingDeviceReads")),
         new Progress(
             tree.numberOrNull("restoringFromMs"),
             tree.numberOrNull("firstInstructionMs"),

@@ -19,6 +19,7 @@ import org.rekindle.responsiveness.TtrCurve.Vertex;
  */
 public record RunResult(
     Condition condition,
+    Opening opening,
     Progress progress,
     Responsiveness responsiveness,
     Paging paging,
@@ -29,6 +30,7 @@ public record RunResult(
   public static RunResult of(Condition condition) {
     return new RunResult(
         condition,
+        Opening.UNKNOWN,
         Progress.UNKNOWN,
         Responsiveness.UNKNOWN,
         Paging.UNKNOWN,
@@ -36,10 +38,24 @@ public record RunResult(
         Evidence.NONE);
   }
 
+  /** The same without what is long: its heartbeats, and its curves but for their named points. */
+  public RunResult inShort() {
+    return with(new Progress(
+            progress.restoringFromMs,
+            progress.firstInstructionMs,
+            progress.firstHeartbeatMs,
+            progress.backToNormalMs,
+            progress.allInMs,
+            progress.steadyState,
+            List.of()))
+        .with(new Responsiveness(responsiveness.stallScope, responsiveness.ttrMs, Map.of()));
+  }
+
   /** The same run of a guest that has another name. */
   public RunResult ofGuest(String guest) {
     return new RunResult(
         new Condition(guest, condition.strategy(), condition.storage(), condition.repetition()),
+        opening,
         progress,
         responsiveness,
         paging,
@@ -47,24 +63,28 @@ public record RunResult(
         evidence);
   }
 
+  public RunResult with(Opening measured) {
+    return new RunResult(condition, measured, progress, responsiveness, paging, cost, evidence);
+  }
+
   public RunResult with(Progress measured) {
-    return new RunResult(condition, measured, responsiveness, paging, cost, evidence);
+    return new RunResult(condition, opening, measured, responsiveness, paging, cost, evidence);
   }
 
   public RunResult with(Responsiveness measured) {
-    return new RunResult(condition, progress, measured, paging, cost, evidence);
+    return new RunResult(condition, opening, progress, measured, paging, cost, evidence);
   }
 
   public RunResult with(Paging measured) {
-    return new RunResult(condition, progress, responsiveness, measured, cost, evidence);
+    return new RunResult(condition, opening, progress, responsiveness, measured, cost, evidence);
   }
 
   public RunResult with(Cost measured) {
-    return new RunResult(condition, progress, responsiveness, paging, measured, evidence);
+    return new RunResult(condition, opening, progress, responsiveness, paging, measured, evidence);
   }
 
   public RunResult with(Evidence collected) {
-    return new RunResult(condition, progress, responsiveness, paging, cost, collected);
+    return new RunResult(condition, opening, progress, responsiveness, paging, cost, collected);
   }
 
   /** The same run, once it is known how its restore went on. */
@@ -75,6 +95,10 @@ public record RunResult(
   /** All its numbers, by the names that they have in results.json; null where one is not known. */
   public Map<String, @Nullable Number> numbers() {
     Map<String, @Nullable Number> numbers = new LinkedHashMap<>();
+    numbers.put("openedMs", opening.openedMs());
+    numbers.put("openingVmmCpuMs", opening.vmmCpuMs());
+    numbers.put("openingDeviceBytes", opening.deviceBytes());
+    numbers.put("openingDeviceReads", opening.deviceReads());
     numbers.put("restoringFromMs", progress.restoringFromMs());
     numbers.put("firstInstructionMs", progress.firstInstructionMs());
     numbers.put("firstHeartbeatMs", progress.firstHeartbeatMs());
@@ -116,6 +140,23 @@ public record RunResult(
             "a run names its guest, strategy and storage, and repetitions count from 1");
       }
     }
+  }
+
+  /**
+   * What had happened when all was ready and memory began to be restored.
+   *
+   * @param openedMs when the image's metadata had been read; negative where that was before the
+   *     command
+   * @param vmmCpuMs processor time of the guest's process
+   * @param deviceBytes bytes that were read from the device, by whomever
+   * @param deviceReads in how many reads
+   */
+  public record Opening(
+      @Nullable Double openedMs,
+      @Nullable Double vmmCpuMs,
+      @Nullable Long deviceBytes,
+      @Nullable Long deviceReads) {
+    static final Opening UNKNOWN = new Opening(null, null, null, null);
   }
 
   /**

@@ -6,6 +6,7 @@ import java.util.Map;
 import org.rekindle.lab.RunResult.Condition;
 import org.rekindle.lab.RunResult.Cost;
 import org.rekindle.lab.RunResult.Evidence;
+import org.rekindle.lab.RunResult.Opening;
 import org.rekindle.lab.RunResult.Paging;
 import org.rekindle.lab.RunResult.Progress;
 import org.rekindle.lab.RunResult.Responsiveness;
@@ -29,6 +30,7 @@ final class SampleResults {
   static final RunResult KNOWN =
       new RunResult(
           new Condition("1 GiB Linux, 2 vCPUs", "adaptive", "disk, 100 MB/s", 1),
+          new Opening(15.5, 90.0, 170_000L, 6L),
           new Progress(
               20.5,
               35.25,

@@ -19,6 +19,7 @@ import org.rekindle.lab.RunResult;
 import org.rekindle.lab.RunResult.Condition;
 import org.rekindle.lab.RunResult.Cost;
 import org.rekindle.lab.RunResult.Evidence;
+import org.rekindle.lab.RunResult.Opening;
 import org.rekindle.lab.RunResult.Paging;
 import org.rekindle.lab.RunResult.Progress;
 import org.rekindle.lab.RunResult.Responsiveness;
@@ -205,6 +206,7 @@ final class SyntheticResults {
     runs.add(
         new RunResult(
             new Condition(GUEST, strategy, STORAGE, repetition),
+            new Opening(null, null, null, null),
             new Progress(
                 null,
                 firstMs,

@@ -2,6 +2,7 @@ package org.rekindle.lab.evaluation;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.rekindle.lab.Preparation;
 import org.rekindle.restore.Strategy;
 
@@ -60,8 +61,22 @@ record Contender(String label, Strategy strategy, Knowledge knowledge, int setPe
               "working-set, other input", Strategy.WORKING_SET, Knowledge.OTHER_INPUT, 100),
           new Contender("adaptive, other input", Strategy.ADAPTIVE, Knowledge.OTHER_INPUT, 100));
 
+  /** The contender that results call so. */
+  static Contender of(String label) {
+    return Stream.of(STRATEGIES, OTHER_INPUT, estimates())
+        .flatMap(List::stream)
+        .filter(contender -> contender.label.equals(label))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no way to restore is called " + label));
+  }
+
   /** A name for a folder. */
+  String folder() {
+    return Preparation.fileName(label);
+  }
+
+  /** A name for the folder of a run. */
   String folder(int repetition) {
-    return Preparation.fileName(label) + "-" + repetition;
+    return folder() + "-" + repetition;
   }
 }

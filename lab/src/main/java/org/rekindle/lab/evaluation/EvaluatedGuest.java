@@ -11,7 +11,7 @@ import org.rekindle.lab.GuestKit;
 import org.rekindle.lab.WorkloadParameters;
 
 /**
- * A guest of the evaluation: 1 GiB, one virtual CPU, software emulation.
+ * A guest of the evaluation: 1 GiB (two small ones have less), one virtual CPU, software emulation.
  *
  * @param key names it on the command line and in folders
  * @param title names it in results
@@ -32,6 +32,12 @@ public record EvaluatedGuest(
           "random-40",
           "random-60",
           "random-80");
+
+  /**
+   * Small ones that are up in seconds and need no Debian: for checking the simulator. They walk
+   * over memory in a fixed random order, the second over a set three times as large.
+   */
+  public static final List<String> SMALL_KEYS = List.of("small-192", "small-512");
 
   /** What the random microbenchmark fills; the rest of 1 GiB is for the kernel. */
   private static final int FILLED_MIB = 840;
@@ -55,6 +61,9 @@ public record EvaluatedGuest(
 
     /** A shorter lookback, and one input. */
     public static final Steps QUICK = new Steps(5_000_000_000L, 2, 66_000_000_000L, false);
+
+    /** For small guests, which pass over all that they ever touch in a second or two. */
+    static final Steps SMALL = new Steps(2_000_000_000L, 2, 30_000_000_000L, false);
   }
 
   /**
@@ -64,6 +73,11 @@ public record EvaluatedGuest(
    */
   public static EvaluatedGuest of(
       String key, GuestKit kit, Optional<DebianGuest> debian, Steps steps) {
+    if (SMALL_KEYS.contains(key)) {
+      return key.endsWith("192")
+          ? small(key, kit, 192, WorkloadParameters.SMALL)
+          : small(key, kit, 512, new WorkloadParameters(320, 48, 128, 100, 7, 1));
+    }
     if (!needsDebian(key)) {
       int percent = Integer.parseInt(key.substring("random-".length()));
       WorkloadParameters walk =
@@ -82,9 +96,19 @@ public record EvaluatedGuest(
         key, workload.title(), guest.machine(workload), guest.version(), steps);
   }
 
+  private static EvaluatedGuest small(
+      String key, GuestKit kit, int memoryMiB, WorkloadParameters walk) {
+    return new EvaluatedGuest(
+        key,
+        "small, %d MiB".formatted(memoryMiB),
+        new DemoMachine(kit, "pc", 1, memoryMiB, DemoMachine.Backing.MEMFD, Optional.empty(), walk),
+        kit.initramfs().getFileName().toString(),
+        Steps.SMALL);
+  }
+
   /** Whether a guest of that key is one of {@link DebianGuest}. */
   public static boolean needsDebian(String key) {
-    return !key.startsWith("random-");
+    return !key.startsWith("random-") && !SMALL_KEYS.contains(key);
   }
 
   /** What tells it to go on with other input; empty if it has none. */

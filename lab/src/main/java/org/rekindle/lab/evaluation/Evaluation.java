@@ -52,8 +52,12 @@ public final class Evaluation {
     }
   }
 
+  /** Where the restores are kept that the simulator is checked with. */
+  private static final String SIMULATED = "simulated";
+
   private final Settings settings;
   private final Narrator narrator;
+  private final List<Path> guestsToCheck = new ArrayList<>();
   private final List<RunResult> runs = new ArrayList<>();
   private final List<SimulatorCheck.Row> checks = new ArrayList<>();
   private final List<PolicyStudy.Row> policies = new ArrayList<>();
@@ -76,10 +80,23 @@ public final class Evaluation {
       SavedGuest saved = SavedGuest.of(guest, settings.saved().toRealPath(), narrator);
       List<RunResult> restored = restore(guest, saved, out);
       runs.addAll(restored);
-      narrator.say(guest.title() + ": simulating ...");
-      checks.addAll(SimulatorCheck.of(saved, contenders(guest), restored));
+      Path kept = out.resolve(SIMULATED).resolve(guest.key());
+      KeptRestores.write(
+          kept,
+          saved,
+          contenders(guest),
+          environment(),
+          restored.stream().map(Evaluation::withoutFaultLog).toList());
+      guestsToCheck.add(kept);
+      narrator.say(guest.title() + ": ranking ...");
       policies.addAll(PolicyStudy.of(guest.title(), saved));
     }
+    narrator.say("simulating ...");
+    checks.addAll(SimulatorCheck.of(KeptRestores.read(guestsToCheck)));
+    Files.writeString(
+        out.resolve(SIMULATED).resolve("check.md"),
+        "# The simulator beside measured restores\n\nMade by `rekindle lab paper`; do not edit.\n\n"
+            + SimulatorTables.of(checks));
     List<RunResult> withoutLogs = runs.stream().map(Evaluation::withoutFaultLog).toList();
     Results.write(environment(), withoutLogs, out.resolve("results.json"));
     Map<String, @Nullable Object> derived = new LinkedHashMap<>();
@@ -90,6 +107,16 @@ public final class Evaluation {
     String tables = new EvaluationTables(environment(), runs, checks, policies).text();
     Files.writeString(out.resolve("tables.md"), tables);
     return tables;
+  }
+
+  /**
+   * Checks the simulator once more, with the restores that evaluations have kept.
+   *
+   * @param folders of a guest each; the first is the one that the host's costs are taken from
+   * @return the tables
+   */
+  public static String checkAgain(List<Path> folders) throws IOException {
+    return SimulatorTables.of(SimulatorCheck.of(KeptRestores.read(folders)));
   }
 
   private Environment environment() {

@@ -46,7 +46,8 @@ final class EvaluationTables {
     for (String guest : guests()) {
       restores(guest);
     }
-    simulator();
+    say("## The simulator beside them");
+    text.append(SimulatorTables.of(checks)).append('\n');
     policies();
     return text.toString();
   }
@@ -136,29 +137,6 @@ final class EvaluationTables {
 
   private static String formatted(String format, double value) {
     return String.format(Locale.ROOT, format, value);
-  }
-
-  private void simulator() {
-    say("## The simulator beside them");
-    say(
-        ("TTR(1 s) of %d ways to restore, simulated from a recording, the image, the plan and the limits"
-                + " of the disk; error: simulated over measured.")
-            .formatted(checks.size() / SimulatorCheck.UTILISATIONS.size()));
-    head(List.of("guest", "strategy", "u", "measured", "simulated", "error"));
-    for (SimulatorCheck.Row check : checks) {
-      row(
-          List.of(
-              check.guest(),
-              check.contender(),
-              check.utilisation(),
-              formatted("%.2f", check.measuredMs() / 1000),
-              formatted("%.2f", check.simulatedMs() / 1000),
-              formatted("%+.0f %%", 100 * check.error())));
-    }
-    text.append('\n');
-    say(
-        "Median error, without sign: **%s**."
-            .formatted(formatted("%.0f %%", 100 * SimulatorCheck.medianError(checks))));
   }
 
   private void policies() {

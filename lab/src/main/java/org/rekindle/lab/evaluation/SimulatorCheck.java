@@ -1,16 +1,15 @@
 package org.rekindle.lab.evaluation;
 
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import java.util.stream.Stream;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.image.Image;
 import org.rekindle.lab.RunResult;
+import org.rekindle.lab.simulator.EarlierReads;
 import org.rekindle.lab.simulator.HostCosts;
 import org.rekindle.lab.simulator.ImageLayout;
 import org.rekindle.lab.simulator.Simulation;
@@ -18,21 +17,22 @@ import org.rekindle.lab.simulator.ThrottledDisk;
 import org.rekindle.responsiveness.TtrCurve;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Strategy;
-import org.rekindle.workingset.Profile;
 
 /*
- * What is compared with what. The simulator gets the image that was restored, the plan that restored it,
- * a disk with the limits of the control group, and what a clone touched (the recording that the profile
- * was not made of). Of the measured restores it gets what is not the restore's: of each, when its pager
- * began (until then a VMM starts, which on a busy machine takes 0.1 to 0.6 s); of the lazy ones, how long
- * the guest needs from there to its first instruction; of the eager ones, QEMU's processor time for a page
- * (its start is in it, so for a small guest that is too much). All else is its own, so what it says of TTR
- * is a prediction.
+ * What is compared with what. The simulator gets the layout of the image that was restored, the plan that
+ * restored it, a disk with the limits of the control group, and what a clone touched (the recording that
+ * the profile was not made of). Of each measured restore it gets what is not the restore's: when its
+ * pager began (until then a VMM starts, which on a busy machine takes 0.1 to 0.6 s), when the image had been
+ * opened, and what had been read from the disk by then.
+ *
+ * Two costs of the host are measured, on the first guest only: how long a guest needs from the pager's
+ * begin to its first instruction (of the lazy restores), and the VMM's processor time for a page (of the
+ * eager ones, less what it had used before). For every other guest all is fixed beforehand: what the simulator
+ * says of its TTR is a prediction.
  *
  * Where it errs by construction. A guest whose program waits for the time of day (a film) has slack
  * that its recording does not show; a guest that is behind touches other pages; a virtual CPU that shares
- * a processor with the pager is slowed down without a fault; the disk is fresh, whereas opening the image
- * has taken about six reads of the twelve that its controller grants for the first tenth of a second.
+ * a processor with the pager, or with anybody else, is slowed down without a fault.
  */
 
 /** Simulated against measured restores. */
@@ -45,111 +45,138 @@ final class SimulatorCheck {
   private SimulatorCheck() {}
 
   /**
-   * One way to restore one guest, at one of {@link #UTILISATIONS}.
+   * One restore, at one of {@link #UTILISATIONS}.
    *
-   * @param measuredMs median TTR(1 s)
+   * @param isFixedOn whether the host's costs are those of this guest
+   * @param beganMs when its pager began, which the simulator is told
+   * @param measuredMs TTR(1 s)
    * @param simulatedMs the same, simulated
    */
   record Row(
-      String guest, String contender, String utilisation, double measuredMs, double simulatedMs) {
+      String guest,
+      boolean isFixedOn,
+      String contender,
+      int repetition,
+      String utilisation,
+      double beganMs,
+      double measuredMs,
+      double simulatedMs) {
     /** Relative error, signed: positive if the simulator is too slow. */
     double error() {
       return simulatedMs / measuredMs - 1;
     }
 
+    /** The same of the time since the pager began: of nothing that the simulator was told. */
+    double errorSinceBegin() {
+      return (simulatedMs - beganMs) / (measuredMs - beganMs) - 1;
+    }
+
     Map<String, @Nullable Object> members() {
       Map<String, @Nullable Object> members = new LinkedHashMap<>();
       members.put("guest", guest);
+      members.put("costsAreOfThisGuest", isFixedOn);
       members.put("strategy", contender);
+      members.put("repetition", repetition);
       members.put("utilisation", utilisation);
+      members.put("beganMs", beganMs);
       members.put("measuredTtrMs1s", measuredMs);
       members.put("simulatedTtrMs1s", simulatedMs);
       return members;
     }
   }
 
-  /** Simulates every contender that was measured. */
-  static List<Row> of(SavedGuest saved, List<Contender> contenders, List<RunResult> measured)
-      throws IOException {
-    HostCosts costs = costs(measured, saved);
+  /** Simulates every restore; the host's costs are those of the first guest. */
+  static List<Row> of(List<KeptRestores> guests) {
+    HostCosts costs = costs(guests.getFirst());
     List<Row> rows = new ArrayList<>();
-    for (Contender contender : contenders) {
-      List<RunResult> runs =
-          measured.stream()
-              .filter(run -> run.condition().strategy().equals(contender.label()))
-              .toList();
-      Profile set = Evaluation.workingSet(contender, saved);
-      if (set != null) {
-        Evaluation.attach(saved.image(), set, contender.strategy());
-      }
-      try (Image image = Image.open(saved.image())) {
-        ImageLayout layout = ImageLayout.of(image);
-        Plan plan = layout.plan(contender.strategy(), Strategy.Options.DEFAULT);
-        List<TtrCurve> simulated =
-            runs.stream()
-                .map(run ->
-                    Simulation.on(
-                            ThrottledDisk.EXPERIMENTS,
-                            costs.withStart(beforeNs(run), costs.startupNs()))
-                        .run(layout, plan, saved.saved().truth())
-                        .ttr(WINDOW_NS))
-                .toList();
+    for (int i = 0; i < guests.size(); i++) {
+      KeptRestores guest = guests.get(i);
+      for (RunResult run : guest.runs()) {
+        Contender contender = Contender.of(run.condition().strategy());
+        TtrCurve simulated = simulated(guest, contender, run, costs);
         for (String utilisation : UTILISATIONS) {
           rows.add(
               new Row(
-                  runs.getFirst().condition().guest(),
+                  run.condition().guest(),
+                  i == 0,
                   contender.label(),
+                  run.condition().repetition(),
                   utilisation,
-                  median(
-                      runs.stream()
-                          .map(run -> run.responsiveness().ttrMs().get("1s@" + utilisation))
-                          .mapToDouble(Objects::requireNonNull)
-                          .toArray()),
-                  median(
-                      simulated.stream()
-                          .mapToDouble(curve -> curve.ttrNs(Double.parseDouble(utilisation)) / 1e6)
-                          .toArray())));
+                  known(run, "begin", each -> each.progress().restoringFromMs()),
+                  known(run, "TTR", each -> each.responsiveness().ttrMs().get("1s@" + utilisation)),
+                  simulated.ttrNs(Double.parseDouble(utilisation)) / 1e6));
         }
       }
     }
     return rows;
   }
 
-  private static long beforeNs(RunResult run) {
-    return Math.round(Objects.requireNonNull(run.progress().restoringFromMs()) * 1e6);
+  private static TtrCurve simulated(
+      KeptRestores guest, Contender contender, RunResult run, HostCosts costs) {
+    ImageLayout layout = guest.layouts().get(contender);
+    if (layout == null) {
+      throw new IllegalArgumentException("no layout is kept for " + contender.label());
+    }
+    Plan plan = layout.plan(contender.strategy(), Strategy.Options.DEFAULT);
+    long beganNs = ns(known(run, "begin", each -> each.progress().restoringFromMs()));
+    EarlierReads earlier =
+        new EarlierReads(
+            ns(known(run, "opening", each -> each.opening().openedMs())),
+            (long) known(run, "opening's reads", each -> each.opening().deviceReads()),
+            (long) known(run, "opening's bytes", each -> each.opening().deviceBytes()));
+    return Simulation.on(ThrottledDisk.EXPERIMENTS, costs.withStart(beganNs, costs.startupNs()))
+        .after(earlier)
+        .run(layout, plan, guest.truth())
+        .ttr(WINDOW_NS);
   }
 
-  /** Of this host with this guest: what the measured runs say of what is not the restore's. */
-  private static HostCosts costs(List<RunResult> measured, SavedGuest saved) throws IOException {
+  private static long ns(double ms) {
+    return Math.round(ms * 1e6);
+  }
+
+  /** Of this host: what the measured runs say of what is not the restore's. */
+  private static HostCosts costs(KeptRestores guest) {
+    int pages = guest.layouts().values().iterator().next().memory().pages();
     double startupMs =
         median(
-            of(measured, Strategy.LAZY)
-                .mapToDouble(run ->
-                    Objects.requireNonNull(run.progress().firstInstructionMs())
-                        - Objects.requireNonNull(run.progress().restoringFromMs()))
-                .toArray());
+            guest,
+            Strategy.LAZY,
+            run ->
+                known(run, "start", each -> each.progress().firstInstructionMs())
+                    - known(run, "begin", each -> each.progress().restoringFromMs()));
     double placeMs =
         median(
-            of(measured, Strategy.EAGER)
-                .map(run -> run.cost().vmmCpuMs())
-                .mapToDouble(Objects::requireNonNull)
-                .toArray());
-    int pages;
-    try (Image image = Image.open(saved.image())) {
-      pages = image.memory().pages();
-    }
-    return HostCosts.QEMU
-        .withStart(0, Math.round(startupMs * 1e6))
-        .withPlaceNs(Math.round(placeMs * 1e6 / pages));
+            guest,
+            Strategy.EAGER,
+            run ->
+                known(run, "VMM's processor time", each -> each.cost().vmmCpuMs())
+                    - known(run, "VMM's processor time before", each -> each.opening().vmmCpuMs()));
+    return HostCosts.QEMU.withStart(0, ns(startupMs)).withPlaceNs(ns(placeMs / pages));
   }
 
-  private static Stream<RunResult> of(List<RunResult> measured, Strategy strategy) {
-    return measured.stream().filter(run -> run.condition().strategy().equals(strategy.label()));
+  private static double median(
+      KeptRestores guest, Strategy strategy, ToDoubleFunction<RunResult> number) {
+    return median(
+        guest.runs().stream()
+            .filter(run -> run.condition().strategy().equals(strategy.label()))
+            .mapToDouble(number)
+            .toArray());
+  }
+
+  private static double known(
+      RunResult run, String what, Function<RunResult, ? extends @Nullable Number> number) {
+    Number found = number.apply(run);
+    if (found == null) {
+      throw new IllegalArgumentException(
+          "the simulator cannot be checked, this run does not know its %s: %s"
+              .formatted(what, run.condition()));
+    }
+    return found.doubleValue();
   }
 
   /** The median of all errors, without their signs. */
-  static double medianError(List<Row> rows) {
-    return median(rows.stream().mapToDouble(Row::error).map(Math::abs).toArray());
+  static double medianError(List<Row> rows, ToDoubleFunction<Row> error) {
+    return median(rows.stream().mapToDouble(error).map(Math::abs).toArray());
   }
 
   static double median(double... values) {

@@ -6,6 +6,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
+import org.rekindle.image.Layout;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
 import org.rekindle.image.Region;
@@ -29,6 +30,11 @@ public record ImageLayout(
   public static ImageLayout of(Image image) {
     return new ImageLayout(
         image.memory(), image.base(), image.hot().orElse(null), image.profile().orElse(null));
+  }
+
+  /** The layout of an image of which that is kept. */
+  public static ImageLayout of(Layout layout) {
+    return new ImageLayout(layout.memory(), layout.base(), layout.hot(), layout.profile());
   }
 
   /**

@@ -18,13 +18,28 @@ import org.rekindle.workingset.Profile;
  * @param bulkReads bulk reads at the same time; restores have one, which is all that a local disk
  *     needs
  * @param costs of everything but reading
+ * @param earlier what has been read before; at the latest when the restore of memory begins
  */
 public record Simulation(
-    StorageModel storage, ReaderLimits limits, int bulkReads, HostCosts costs) {
+    StorageModel storage,
+    ReaderLimits limits,
+    int bulkReads,
+    HostCosts costs,
+    EarlierReads earlier) {
+
+  /** Of a device that was not asked for anything yet. */
+  public Simulation(StorageModel storage, ReaderLimits limits, int bulkReads, HostCosts costs) {
+    this(storage, limits, bulkReads, costs, EarlierReads.NONE);
+  }
 
   /** A simulation of a restore as it is. */
   public static Simulation on(StorageModel storage, HostCosts costs) {
     return new Simulation(storage, ReaderLimits.DEFAULT, 1, costs);
+  }
+
+  /** The same, once something else has been read. */
+  public Simulation after(EarlierReads reads) {
+    return new Simulation(storage, limits, bulkReads, costs, reads);
   }
 
   /**
@@ -46,7 +61,9 @@ public record Simulation(
     VirtualTime time = new VirtualTime(costs.beforeNs());
     boolean endsWithTouches = plan.fill() instanceof Plan.Fill.None;
     TraceGuest guest = new TraceGuest(image.memory(), touches, time, costs, endsWithTouches);
-    StoredBytes stored = new StoredBytes(storage.open(), image.base(), image.hot());
+    Device device = storage.open();
+    earlier.from(device);
+    StoredBytes stored = new StoredBytes(device, image.base(), image.hot());
     BlockSource.Opener opener =
         (sequence, claims, wakePager) ->
             new SimulatedSource(

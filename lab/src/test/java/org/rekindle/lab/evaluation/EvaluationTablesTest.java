@@ -51,13 +51,18 @@ class EvaluationTablesTest {
     SimulatorCheck.Row slow = check(1000, 1100);
     SimulatorCheck.Row fast = check(1000, 800);
     assertThat(slow.error()).isCloseTo(0.1, within(1e-9));
-    assertThat(SimulatorCheck.medianError(List.of(slow, fast))).isCloseTo(0.15, within(1e-9));
+    assertThat(slow.errorSinceBegin()).isCloseTo(0.2, within(1e-9));
+    assertThat(SimulatorCheck.medianError(List.of(slow, fast), SimulatorCheck.Row::error))
+        .isCloseTo(0.15, within(1e-9));
     assertThat(new EvaluationTables(HERE, RUNS, List.of(slow, fast), List.of()).text())
-        .contains("+10 %", "-20 %", "**15 %**");
+        .contains(
+            "+10 %, +20 %",
+            "-20 %", "| a guest | 1 | **15.0 %** (10 to 20) | **30.0 %** (20 to 40) |");
   }
 
   private static SimulatorCheck.Row check(double measuredMs, double simulatedMs) {
-    return new SimulatorCheck.Row("a guest", "eager", "0.9", measuredMs, simulatedMs);
+    return new SimulatorCheck.Row(
+        "a guest", false, "eager", 1, "0.9", 500, measuredMs, simulatedMs);
   }
 
   @Test

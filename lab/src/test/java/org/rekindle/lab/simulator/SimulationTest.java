@@ -116,6 +116,21 @@ class SimulationTest {
   }
 
   @Test
+  void whatOpeningTheImageReadIsMissingFromTheFirstSlice() {
+    HostCosts begun = HostCosts.NONE.withStart(10 * MS, 0);
+    SimulatedRestore restore =
+        run(
+            new Simulation(THROTTLED, PAGE_BY_PAGE, 1, begun)
+                .after(new EarlierReads(4 * MS, 1, PAGE)),
+            image(2, 1),
+            Strategy.EAGER,
+            touches());
+    // One of two is left; the second page comes with the next slice, which began with the
+    // opening's.
+    assertThat(restore.outcome().firstInstructionNs()).isEqualTo(108 * MS + 200 * US);
+  }
+
+  @Test
   void lazyOnADiskWaitsForEachPageAmongTheReadsOfTheFill() {
     SimulatedRestore restore =
         run(pageByPage(DISK), image(4, 1), Strategy.LAZY, touches(3, 0, 2, 5_000));
