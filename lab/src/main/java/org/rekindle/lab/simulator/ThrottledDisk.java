@@ -39,6 +39,8 @@ public record ThrottledDisk(DiskThrottle.Limits limits, Flash behind) implements
   /** The kernel's DFL_THROTL_SLICE, HZ / 10: a tenth of a second. */
   private static final long SLICE_TICKS = 25;
 
+  static final long SLICE_NS = SLICE_TICKS * TICK_NS;
+
   private static final long TICKS_PER_SECOND = 250;
 
   /** The disk of the project's experiments, on the test machine's device. */
