@@ -84,7 +84,9 @@ final class OptimizeCommand extends Operation {
       guestPages = opened.memory().pages();
       last = LastRun.of(opened.base(), runs, guestPages);
     }
-    Image.relayout(directory, AccessLocality.order(runs, guestPages));
+    try (Progress progress = progress("Laying out")) {
+      Image.relayout(directory, AccessLocality.order(runs, guestPages), progress::bytes);
+    }
     publish(result(runs, last));
   }
 

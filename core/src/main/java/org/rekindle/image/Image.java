@@ -192,11 +192,12 @@ public final class Image implements AutoCloseable {
    * durable, and verified before the old layout is given up. Until then both need space.
    *
    * @param order every page of the guest once
+   * @param progress is told from time to time, on this thread
    * @throws IOException if another process is just changing the image, or the disk is full; the
    *     image is then as before
    */
-  public static void relayout(Path directory, int[] order) throws IOException {
-    Relayout.apply(directory, order);
+  public static void relayout(Path directory, int[] order, Progress progress) throws IOException {
+    Relayout.apply(directory, order, progress);
   }
 
   ImageFiles files() {

@@ -32,7 +32,8 @@ final class ProfileAttachment {
             image,
             hotOrder,
             directory.resolve(ImageFiles.hotPages(generation)),
-            ImageWriter.Options.HOT);
+            ImageWriter.Options.HOT,
+            (done, total) -> {});
     return new ImageFiles(
         before.manifest(),
         generation,

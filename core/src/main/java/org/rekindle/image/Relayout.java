@@ -22,19 +22,23 @@ final class Relayout {
 
   private Relayout() {}
 
-  static void apply(Path directory, int[] order) throws IOException {
-    ImageChange.apply(directory, (image, generation) -> write(image, generation, order));
+  /** The pages are written, and then both stores are read. */
+  private static final int PASSES = 3;
+
+  static void apply(Path directory, int[] order, Image.Progress progress) throws IOException {
+    ImageChange.apply(directory, (image, generation) -> write(image, generation, order, progress));
   }
 
-  private static ImageFiles write(Image image, int generation, int[] order) throws IOException {
+  private static ImageFiles write(Image image, int generation, int[] order, Image.Progress progress)
+      throws IOException {
     requireAllPages(order, image.memory().pages());
     ImageFiles before = image.files();
     ImageWriter.Options options =
         new ImageWriter.Options(before.base().codec(), before.base().blockPages());
     Path directory = image.directory();
     Path pages = directory.resolve(ImageFiles.basePages(generation));
-    StoreIndex index = StoreCopy.write(image, order, pages, options);
-    requireSame(image, new FileStore(pages, index));
+    StoreIndex index = StoreCopy.write(image, order, pages, options, pass(image, 0, progress));
+    requireSame(image, new FileStore(pages, index), progress);
     return new ImageFiles(
         before.manifest(),
         generation,
@@ -65,13 +69,20 @@ final class Relayout {
     }
   }
 
-  private static void requireSame(Image image, FileStore copy) throws IOException {
+  /** The progress of one pass as a part of all; the stores differ by slots that serve no page. */
+  private static Image.Progress pass(Image image, int number, Image.Progress all) {
+    long bytes = (long) image.baseStore().slots() * MemoryMap.PAGE_BYTES;
+    return (done, total) -> all.update(number * bytes + done * bytes / total, PASSES * bytes);
+  }
+
+  private static void requireSame(Image image, FileStore copy, Image.Progress progress)
+      throws IOException {
     FileStore base = image.baseStore();
     int guestPages = image.memory().pages();
-    long[] expected = hashes(base, image.basePages(), guestPages);
+    long[] expected = hashes(base, image.basePages(), guestPages, pass(image, 1, progress));
     long[] found;
     try (FileChannel channel = FileChannel.open(copy.file(), StandardOpenOption.READ)) {
-      found = hashes(copy, channel, guestPages);
+      found = hashes(copy, channel, guestPages, pass(image, 2, progress));
     }
     for (int page = 0; page < guestPages; page++) {
       if ((base.blockOf(page) < 0) != (copy.blockOf(page) < 0) || expected[page] != found[page]) {
@@ -83,7 +94,8 @@ final class Relayout {
   }
 
   /** A hash of each page that is in a store, 0 of others. */
-  private static long[] hashes(FileStore store, FileChannel channel, int guestPages)
+  private static long[] hashes(
+      FileStore store, FileChannel channel, int guestPages, Image.Progress progress)
       throws IOException {
     long[] hashes = new long[guestPages];
     byte[] page = new byte[MemoryMap.PAGE_BYTES];
@@ -101,6 +113,9 @@ final class Relayout {
               page.length);
           hashes[served] = HASHER.hashBytesToLong(page);
         }
+        progress.update(
+            (long) (store.firstSlot(block) + store.slots(block)) * MemoryMap.PAGE_BYTES,
+            (long) store.slots() * MemoryMap.PAGE_BYTES);
       }
     }
     return hashes;

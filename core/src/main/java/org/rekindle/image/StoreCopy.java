@@ -25,8 +25,10 @@ final class StoreCopy {
    *
    * @param pages in the wanted order, each once; those that are not in the base store are left out
    * @param file must not exist
+   * @param progress is told from time to time, in bytes of guest memory
    */
-  static StoreIndex write(Image image, int[] pages, Path file, ImageWriter.Options options)
+  static StoreIndex write(
+      Image image, int[] pages, Path file, ImageWriter.Options options, Image.Progress progress)
       throws IOException {
     FileStore base = image.baseStore();
     int[] slotOfPage = new int[image.memory().pages()];
@@ -59,6 +61,8 @@ final class StoreCopy {
           copy.check();
           copy.page(batch, (long) rank * MemoryMap.PAGE_BYTES);
         }
+        progress.update(
+            (long) (first + count) * MemoryMap.PAGE_BYTES, (long) copies * MemoryMap.PAGE_BYTES);
       }
       return new StoreIndex(copy.finish(), slotOfPage);
     }

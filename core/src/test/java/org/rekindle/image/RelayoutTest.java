@@ -12,9 +12,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -63,7 +65,7 @@ class RelayoutTest {
         List.of(
             shuffled(guest.pages.length, seed),
             AccessLocality.order(List.of(profile), guest.pages.length))) {
-      Image.relayout(directory(), order);
+      Image.relayout(directory(), order, (done, total) -> {});
       requireWhole(guest);
       try (Image image = Image.open(directory())) {
         requireLaidOut(image.base(), order);
@@ -85,6 +87,23 @@ class RelayoutTest {
             "runs.1");
     Image.attach(directory(), profile); // and the next change finds its way
     requireWhole(guest);
+  }
+
+  @Test
+  void itTellsHowFarItIs() throws IOException {
+    RandomGuest guest = new RandomGuest(7, 300);
+    guest.save(directory(), OPTIONS);
+    List<Long> told = new ArrayList<>();
+    Set<Long> totals = new HashSet<>();
+    Image.relayout(
+        directory(),
+        shuffled(guest.pages.length, 7),
+        (done, total) -> {
+          told.add(done);
+          totals.add(total);
+        });
+    assertThat(told).isSorted().hasSizeGreaterThan(3);
+    assertThat(totals).containsExactly(told.getLast());
   }
 
   private static void requireLaidOut(PageStore base, int[] order) {
@@ -116,7 +135,7 @@ class RelayoutTest {
       assertThat(step).isLessThan(ENOUGH_STEPS);
       FaultyFiles files = new FaultyFiles(temp, fault, step);
       try {
-        Image.relayout(files.path(directory()), order);
+        Image.relayout(files.path(directory()), order, (done, total) -> {});
         if (!files.failed()) {
           break;
         }
@@ -146,7 +165,7 @@ class RelayoutTest {
     int[] twice = all.clone();
     twice[0] = twice[1];
     for (int[] order : List.of(Arrays.copyOf(all, all.length - 1), twice, new int[] {-1})) {
-      assertThatThrownBy(() -> Image.relayout(directory(), order))
+      assertThatThrownBy(() -> Image.relayout(directory(), order, (done, total) -> {}))
           .isInstanceOf(IllegalArgumentException.class);
     }
     requireWhole(guest);
@@ -182,7 +201,7 @@ class RelayoutTest {
           .isEqualTo(new BlockUse(4, 12, 12));
       assertThat(BlockUse.ofOrder(image.base(), order, 4, other)).isEqualTo(new BlockUse(2, 6, 5));
     }
-    Image.relayout(directory(), order);
+    Image.relayout(directory(), order, (done, total) -> {});
     try (Image image = Image.open(directory())) {
       assertThat(BlockUse.of(image.base(), strided)).isEqualTo(new BlockUse(4, 12, 12));
       assertThat(BlockUse.of(image.base(), strided).usedShare()).isEqualTo(1);

@@ -111,7 +111,9 @@ class RestoreTest {
   void anImageLaidOutByAccessIsRestoredByEveryStrategy(Strategy strategy) throws IOException {
     record();
     Image.relayout(
-        directory, IntStream.range(0, MEMORY.pages()).map(i -> i * 613 % MEMORY.pages()).toArray());
+        directory,
+        IntStream.range(0, MEMORY.pages()).map(i -> i * 613 % MEMORY.pages()).toArray(),
+        (done, total) -> {});
     ScriptedGuest guest = guest(SET);
     restore(strategy, guest);
     assertThat(guest.present.cardinality()).isEqualTo(MEMORY.pages());
