@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.BitSet;
 import java.util.concurrent.CompletableFuture;
-import org.rekindle.image.Region;
 import org.rekindle.linux.Poller;
 import org.rekindle.linux.UffdEvents;
 import org.rekindle.scan.AccessObserver;
@@ -46,23 +45,28 @@ public final class FirstTouchObserver implements AccessObserver {
   }
 
   /**
-   * Begins to watch a guest.
+   * Begins to watch a guest, which stands still for a moment if it runs.
    *
    * @throws IOException if its memory is in no memory file
    */
   public static FirstTouchObserver of(ProcessGuest guest) throws IOException {
-    ProcessGuest.Location location = guest.memory();
-    Region region = ProcessMachine.memory(location.bytes()).regions().getFirst();
-    WatchedMemory watched = WatchedMemory.of(guest);
+    ScannedMemory scanned = guest.scanned();
+    boolean ran = guest.runs();
+    guest.pause();
     try {
-      Poller poller = new Poller(1);
-      poller.interest(poller.add(watched.fd()), true, false);
-      ScannedMemory scanned =
-          new ScannedMemory(guest.pid(), region.name(), location.address(), watched.pages());
-      return new FirstTouchObserver(scanned, watched, poller);
-    } catch (IOException failed) {
-      watched.close();
-      throw failed;
+      WatchedMemory watched = WatchedMemory.of(guest);
+      try {
+        Poller poller = new Poller(1);
+        poller.interest(poller.add(watched.fd()), true, false);
+        return new FirstTouchObserver(scanned, watched, poller);
+      } catch (IOException failed) {
+        watched.close();
+        throw failed;
+      }
+    } finally {
+      if (ran) {
+        guest.tellToRun();
+      }
     }
   }
 
@@ -124,10 +128,14 @@ public final class FirstTouchObserver implements AccessObserver {
   /** Has nobody watch; the guest runs on. */
   @Override
   public void close() throws IOException {
-    closing = true;
-    poller.wake();
-    serving.handle((_, _) -> null).join(); // a look has told, or nobody asked
-    watched.close();
-    poller.close();
+    try {
+      watched.letGo();
+    } finally {
+      closing = true;
+      poller.wake();
+      serving.handle((_, _) -> null).join(); // a look has told, or nobody asked
+      watched.close();
+      poller.close();
+    }
   }
 }

@@ -17,8 +17,10 @@ import org.rekindle.guest.child.PrivateDirectory;
 import org.rekindle.guest.process.inside.Backing;
 import org.rekindle.guest.process.inside.GuestProgram;
 import org.rekindle.guest.process.store.Registers;
+import org.rekindle.image.Region;
 import org.rekindle.json.Json;
 import org.rekindle.json.Members;
+import org.rekindle.scan.ScannedMemory;
 
 /**
  * The process guest from outside: its process, and the console by which it is driven (see {@link
@@ -50,6 +52,7 @@ public final class ProcessGuest implements AutoCloseable {
   private final ChildProcess child;
   private final GuestConsole console;
   private final AtomicLong commands = new AtomicLong(); // so far
+  private volatile boolean runs;
 
   private ProcessGuest(ChildProcess child) {
     this.child = child;
@@ -89,11 +92,18 @@ public final class ProcessGuest implements AutoCloseable {
 
   /** Lets its workers run; a line "running" of its console says that they do. */
   public void run() throws IOException {
+    runs = true;
     command("run");
+  }
+
+  /** Whether its workers run, or have been told to. */
+  boolean runs() {
+    return runs;
   }
 
   /** The same, without waiting for an answer. */
   void tellToRun() throws IOException {
+    runs = true;
     console.tell(commands.incrementAndGet() + " run {}");
   }
 
@@ -104,6 +114,7 @@ public final class ProcessGuest implements AutoCloseable {
    */
   public List<Registers> pause() throws IOException {
     List<Registers> registers = new ArrayList<>();
+    runs = false;
     for (Map<String, @Nullable Object> worker :
         Members.objects(command("pause").get("workers"), "workers")) {
       registers.add(Registers.fromMap(worker));
@@ -154,6 +165,13 @@ public final class ProcessGuest implements AutoCloseable {
   public Location memory() throws IOException {
     Map<String, @Nullable Object> answer = command("memory");
     return new Location(Members.integer(answer, "address"), Members.integer(answer, "bytes"));
+  }
+
+  /** The same, for those who scan it. */
+  public ScannedMemory scanned() throws IOException {
+    Location location = memory();
+    Region region = ProcessMachine.memory(location.bytes()).regions().getFirst();
+    return new ScannedMemory(pid(), region.name(), location.address(), region.pages());
   }
 
   /**

@@ -9,6 +9,9 @@ import java.time.temporal.ChronoUnit;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.process.store.Registers;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
@@ -96,14 +99,17 @@ public final class TracedSave {
       AccessTrace trace;
       int faults;
       long stopNs;
-      try (WatchedMemory watched = WatchedMemory.of(guest)) {
+      try (WatchedMemory watched = WatchedMemory.of(guest);
+          Poller poller = new Poller(1)) {
+        poller.interest(poller.add(watched.fd()), true, false);
         watched.drop(0, save.pages);
         MemoryTracer tracer = new MemoryTracer(watched, save.copied, save::copy);
         guest.tellToRun();
         stopNs = System.nanoTime() - stoppedNs;
-        save.copyAll(watched, tracer, pagesPerSecond, progress);
+        save.copyAll(poller, tracer, pagesPerSecond, progress);
         trace = tracer.trace();
         faults = tracer.faults();
+        letGo(watched, poller, tracer);
       }
       Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
       long bytes = writer.commit(new Manifest(SavedProcess.KIND, now, memory, Map.of()));
@@ -114,28 +120,43 @@ public final class TracedSave {
   }
 
   private void copyAll(
-      WatchedMemory watched, MemoryTracer tracer, int pagesPerSecond, Image.Progress progress)
+      Poller poller, MemoryTracer tracer, int pagesPerSecond, Image.Progress progress)
       throws IOException {
     long startNs = System.nanoTime();
-    try (Poller poller = new Poller(1)) {
-      poller.interest(poller.add(watched.fd()), true, false);
-      int next = 0;
-      while (next < pages) {
-        if (!tracer.serve()) {
-          long due = (long) ((System.nanoTime() - startNs) / 1e9 * pagesPerSecond);
-          if (next < due) {
-            int end = (int) Math.min(Math.min(pages, due), next + CHUNK_PAGES);
-            copyRun(next, end);
-            next = end;
-            progress.update(
-                (long) next * MemoryMap.PAGE_BYTES, (long) pages * MemoryMap.PAGE_BYTES);
-          } else if (guest.isAlive()) {
-            poller.poll(IDLE_NS);
-          } else {
-            throw new IOException("the process guest ended while it was saved");
-          }
+    int next = 0;
+    while (next < pages) {
+      if (!tracer.serve()) {
+        long due = (long) ((System.nanoTime() - startNs) / 1e9 * pagesPerSecond);
+        if (next < due) {
+          int end = (int) Math.min(Math.min(pages, due), next + CHUNK_PAGES);
+          copyRun(next, end);
+          next = end;
+          progress.update((long) next * MemoryMap.PAGE_BYTES, (long) pages * MemoryMap.PAGE_BYTES);
+        } else if (guest.isAlive()) {
+          poller.poll(IDLE_NS);
+        } else {
+          throw new IOException("the process guest ended while it was saved");
         }
       }
+    }
+  }
+
+  /** Answers the guest's faults until it has been let go. */
+  private static void letGo(WatchedMemory watched, Poller poller, MemoryTracer tracer)
+      throws IOException {
+    FutureTask<@Nullable Void> lettingGo =
+        new FutureTask<>(() -> {
+          watched.letGo();
+          return null;
+        });
+    Thread.ofPlatform().daemon().name("let go").start(lettingGo);
+    while (!lettingGo.isDone()) {
+      if (!tracer.serve()) {
+        poller.poll(IDLE_NS);
+      }
+    }
+    if (lettingGo.state() == Future.State.FAILED) {
+      throw new IOException("the process guest could not be let go", lettingGo.exceptionNow());
     }
   }
 

@@ -16,6 +16,11 @@ import org.rekindle.linux.Userfaultfd;
  * The memory is a file: its pages stay in it when the mapping is dropped, and the next touch is a minor fault, which the
  * kernel tells with its kind and which is resolved in microseconds, without a copy. The kernel maps nothing around such a
  * fault, so what is seen is exact to the page.
+ *
+ * While nobody answers its faults, the guest's JVM must want nothing of a worker that waits for one (Worker), and both the hand-over
+ * and its end can make it want that (a class that is loaded for the first time may have compiled code thrown
+ * away, for which all threads are stopped). So the guest is paused while it hands over, and its faults are answered until
+ * it has been let go.
  */
 
 /**
@@ -23,7 +28,7 @@ import org.rekindle.linux.Userfaultfd;
  * write to one that is protected, is an event here, and the guest's thread sleeps until it is
  * answered. One thread answers; another one may {@link #drop}.
  *
- * <p>Closing it has nobody watch, and wakes who waits.
+ * <p>{@link #letGo} has nobody watch any more.
  */
 final class WatchedMemory implements AutoCloseable {
   private static final Duration HAND_OVER = Duration.ofSeconds(5);
@@ -31,6 +36,7 @@ final class WatchedMemory implements AutoCloseable {
   private final ProcessGuest guest;
   private final ProcessGuest.Location location;
   private final Userfaultfd uffd;
+  private volatile boolean letGo;
 
   private WatchedMemory(ProcessGuest guest, ProcessGuest.Location location, Userfaultfd uffd) {
     this.guest = guest;
@@ -41,6 +47,7 @@ final class WatchedMemory implements AutoCloseable {
   /**
    * Has a guest hand its memory over. What is mapped stays so until it is dropped.
    *
+   * @param guest paused
    * @throws IOException if its memory is in no memory file
    */
   static WatchedMemory of(ProcessGuest guest) throws IOException {
@@ -117,17 +124,25 @@ final class WatchedMemory implements AutoCloseable {
     require(uffd.writeProtect(address(page), MemoryMap.PAGE_BYTES, false), "let a page be written");
   }
 
-  private static void require(int result, String what) throws LinuxException {
-    if (result < 0) {
+  private void require(int result, String what) throws LinuxException {
+    boolean over = letGo && result == -Errno.ENOENT; // nobody watches it, so nobody waits
+    if (result < 0 && !over) {
       throw new LinuxException(what + " of the process guest", -result);
     }
   }
 
+  /** Has nobody watch. Events are to be answered until it returns; those that wait then wake. */
+  void letGo() throws IOException {
+    letGo = true;
+    guest.unwatch();
+  }
+
+  /** Lets go if that has not been done. */
   @Override
   public void close() throws IOException {
     try {
-      if (guest.isAlive()) {
-        guest.unwatch();
+      if (!letGo && guest.isAlive()) {
+        letGo();
       }
     } finally {
       uffd.close();

@@ -153,6 +153,28 @@ class FirstTouchSlowTest {
     }
   }
 
+  /**
+   * Its first touches, of pages that nobody has mapped, come right when it is watched or let go;
+   * and its compiled code is thrown away by what it does for the first time then.
+   */
+  @Test
+  void aGuestThatTouchesWhatIsNotMappedIsWatchedAndLetGo() throws IOException {
+    for (int time = 0; time < 5; time++) {
+      try (ProcessGuest guest = ProcessGuest.start()) {
+        guest.rehearse();
+        guest.boot(MACHINE);
+        guest.run();
+        guest.console().awaitBeats(200, PATIENCE);
+        guest.drop(0, MACHINE.bytes());
+        try (FirstTouchObserver observer = FirstTouchObserver.of(guest)) {
+          lookAtAll(observer);
+        }
+        guest.console().awaitBeats(guest.console().beats().size() + 20, PATIENCE);
+        assertThat(guest.verify().isIntact()).isTrue();
+      }
+    }
+  }
+
   private static List<String> heart(ProcessGuest guest) {
     return guest.console().beats().stream()
         .map(beat -> "%d %s".formatted(beat.number(), beat.check()))
