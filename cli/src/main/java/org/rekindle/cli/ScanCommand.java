@@ -1,6 +1,5 @@
 package org.rekindle.cli;
 
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,8 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.Qmp;
-import org.rekindle.guest.qemu.RamBlockLocator;
+import org.rekindle.guest.qemu.ScannedRam;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.scan.AccessScan;
 import org.rekindle.scan.Scan;
@@ -107,7 +105,7 @@ final class ScanCommand extends Operation {
     if (Files.exists(target)) {
       throw new ParameterException(command(), target + " exists; name another file");
     }
-    ScannedMemory memory = memory(Objects.requireNonNull(qmp));
+    ScannedMemory memory = ScannedRam.of(Objects.requireNonNull(qmp), MONITOR);
     Schedule schedule = schedule(memory.pages());
     long cpuBeforeNs = cpuNs();
     Scan scan;
@@ -126,25 +124,6 @@ final class ScanCommand extends Operation {
     long cpuNs = cpuNs() - cpuBeforeNs;
     Files.write(target, ScanFile.encode(scan), StandardOpenOption.CREATE_NEW);
     publish(result(target, scan, schedule, cpuNs));
-  }
-
-  private static ScannedMemory memory(Path socket) throws IOException {
-    try (Qmp monitor = Qmp.connect(socket, MONITOR)) {
-      int pid = monitor.pid();
-      if (pid == 0) {
-        throw new IOException(
-            "the QEMU behind "
-                + socket
-                + " runs where we see no processes (another PID namespace)");
-      }
-      RamBlockLocator.Ram ram =
-          RamBlockLocator.of(pid, monitor)
-              .ram()
-              .orElseThrow(() ->
-                  new IOException("the QEMU behind " + socket + " does not tell where its RAM is"));
-      return new ScannedMemory(
-          pid, ram.name(), ram.address(), Math.toIntExact(ram.bytes() / MemoryMap.PAGE_BYTES));
-    }
   }
 
   private Schedule schedule(int pages) {

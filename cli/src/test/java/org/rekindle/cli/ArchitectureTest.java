@@ -38,7 +38,7 @@ class ArchitectureTest {
     "image,envelope workingset linux json",
     "restore,image workingset linux scope",
     "guest,restore image scan workingset linux json scope",
-    "lab,guest restore image workingset responsiveness linux json scope",
+    "lab,guest restore image scan workingset responsiveness linux json scope",
   })
   void dataFlowsOneWay(String room, String knows) {
     Set<String> allowed =

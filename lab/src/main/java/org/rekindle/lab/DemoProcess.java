@@ -25,8 +25,11 @@ import org.rekindle.scope.Scope;
  * <p>A clone is asked what the saved guest would have been asked next. The guest that runs, and the
  * clone that tells the truth about it, are asked by other clients: the same hot records, in another
  * order. So a profile is judged by requests that it has not seen.
+ *
+ * @param seedOfOthers decides what those other clients ask for
  */
-public record DemoProcess(ProcessMachine machine) implements Subject {
+public record DemoProcess(ProcessMachine machine, long seedOfOthers) implements Subject {
+  private static final int DEMO_MIB = 256;
   private static final int HOT_ONE_IN = 8;
   private static final long SEED_OF_OTHERS = 2;
 
@@ -39,7 +42,13 @@ public record DemoProcess(ProcessMachine machine) implements Subject {
    * every 17 ms and nearly all of the working set is touched in 2 s.
    */
   public static DemoProcess demo() {
-    return of(256, 34_000, 34_000 / HOT_ONE_IN, 64, 256);
+    return ofSize(DEMO_MIB);
+  }
+
+  /** The same with more or less memory, and in proportion more or less in it and wanted of it. */
+  public static DemoProcess ofSize(int memoryMiB) {
+    long records = 34_000L * memoryMiB / DEMO_MIB;
+    return of(memoryMiB, records, records / HOT_ONE_IN, 64, 256);
   }
 
   /** A guest of so many GiB, as full as the demo's, that wants the same 27 MiB all the time. */
@@ -56,7 +65,12 @@ public record DemoProcess(ProcessMachine machine) implements Subject {
       int memoryMiB, long records, long hotRecords, int rounds, int operationsPerBeat) {
     Workload workload = new Workload(records, hotRecords, rounds, operationsPerBeat);
     return new DemoProcess(
-        new ProcessMachine((long) memoryMiB << 20, Backing.MEMFD, 1, workload, 1));
+        new ProcessMachine((long) memoryMiB << 20, Backing.MEMFD, 1, workload, 1), SEED_OF_OTHERS);
+  }
+
+  /** The same, whose other clients are others again. */
+  public DemoProcess askedBy(long seed) {
+    return new DemoProcess(machine, seed);
   }
 
   @Override
@@ -131,7 +145,7 @@ public record DemoProcess(ProcessMachine machine) implements Subject {
       guest.close();
       throw failed;
     }
-    @Nullable Long seed = purpose == Purpose.CLONE ? null : (Long) SEED_OF_OTHERS;
+    @Nullable Long seed = purpose == Purpose.CLONE ? null : (Long) seedOfOthers;
     return new Returning(
         guest,
         machine.workers(),
