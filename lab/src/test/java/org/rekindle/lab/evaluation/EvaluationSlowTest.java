@@ -78,7 +78,8 @@ class EvaluationSlowTest {
     assertThat(runs)
         .filteredOn(run -> run.condition().strategy().endsWith("trace"))
         .allSatisfy(run -> assertThat(run.paging().coverage()).isGreaterThan(0.5));
-    assertThat(tables).contains("## small guest", "Median error", "| access-bit | sweeps |");
+    assertThat(tables)
+        .contains("## small guest", "Medians of the errors", "| access-bit | sweeps |");
 
     Path gone = folder.resolve("out/runs/small/lazy-1/results.json");
     Files.delete(gone);
