@@ -30,7 +30,9 @@ import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageReader;
 import org.rekindle.restore.Restore;
 import org.rekindle.restore.Strategy;
+import org.rekindle.workingset.MergeRule;
 import org.rekindle.workingset.Profile;
+import org.rekindle.workingset.RunHistory;
 import org.rekindle.workingset.Score;
 
 /** A Linux at work is saved while it works, and goes on from the instant at which that began. */
@@ -39,6 +41,7 @@ import org.rekindle.workingset.Score;
 class LiveSaveRestoreSlowTest {
   private static final Duration PATIENCE = Duration.ofMinutes(2);
   private static final Duration WATCHED = Duration.ofSeconds(5);
+  private static final Duration RECORDED = Duration.ofSeconds(3);
   private static final int MEMORY_MIB = 192;
 
   @TempDir Path directory;
@@ -90,6 +93,7 @@ class LiveSaveRestoreSlowTest {
           machine.description(), seen.size(), score.precision(), score.coverage());
       // Some pages hold after a write what they held before.
       assertThat(score.precision()).isGreaterThan(0.8);
+      addWhatACloneReads(machine, image, seen);
     }
     try (Image saved = Image.open(image);
         Subject.Returning returning = machine.startForRestore(Subject.Purpose.RUN)) {
@@ -103,6 +107,25 @@ class LiveSaveRestoreSlowTest {
       GuestConsole console = returning.console();
       console.awaitBeats(2 * machine.beatsPerPass(), PATIENCE);
       assertPassesAgree(machine, console.beats());
+    }
+  }
+
+  /** A live save has seen writes alone; a recording adds the reads to them. */
+  private static void addWhatACloneReads(DemoMachine machine, Path directory, Profile written)
+      throws IOException {
+    Profile run =
+        CloneRecording.record(
+            machine, directory, Subject.Purpose.CLONE, RECORDED.toNanos(), (_, _) -> {});
+    RunHistory both;
+    try (Image image = Image.open(directory)) {
+      both = image.runs().plus(run);
+    }
+    assertThat(both.runs()).hasSize(2);
+    Image.attach(directory, MergeRule.UNION.merge(both.runs()), both);
+    try (Image image = Image.open(directory)) {
+      Profile set = image.profile().orElseThrow();
+      assertThat(set.pages()).contains(written.pages()).contains(run.pages());
+      assertThat(set.size()).isGreaterThan(written.size()); // with the pages that are only read
     }
   }
 
