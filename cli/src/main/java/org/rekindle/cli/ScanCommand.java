@@ -1,5 +1,6 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.qemu.ScannedRam;
 import org.rekindle.image.MemoryMap;
@@ -17,6 +19,7 @@ import org.rekindle.scan.AccessScan;
 import org.rekindle.scan.Scan;
 import org.rekindle.scan.ScanFile;
 import org.rekindle.scan.ScannedMemory;
+import org.rekindle.scan.SharedMapping;
 import org.rekindle.scan.UnmapAndObserve;
 import org.rekindle.workingset.Sweeps;
 import picocli.CommandLine.Command;
@@ -42,6 +45,9 @@ import picocli.CommandLine.Parameters;
         that the kernel maps together.
         It needs root, QEMU's memory to be shared (-object memory-backend-memfd,share=on), and \
         no swap.
+
+        With --pid any process is scanned that keeps memory in a memfd, in /dev/shm or in shared \
+        anonymous memory. Pages that another process has mapped too count as touched, always.
 
         Of a machine that reads here and there in its memory a scan finds several times as much \
         as it uses, because of these groups. As root you can have the kernel map single pages \
@@ -71,9 +77,24 @@ final class ScanCommand extends Operation {
   @Option(
       names = "--qmp",
       paramLabel = "SOCKET",
-      required = true,
       description = "Unix socket of QEMU's monitor (-qmp unix:SOCKET,server=on,wait=off).")
   private @Nullable Path qmp;
+
+  @Option(
+      names = "--pid",
+      paramLabel = "PID",
+      description = "Any other process whose memory is shared: its largest mapping of that kind.")
+  private @Nullable Long pid;
+
+  @Option(
+      names = "--map",
+      paramLabel = "NAME",
+      description =
+          """
+          With --pid: the mapping of that name instead (a memfd's name, a file in /dev/shm, or a \
+          path as in /proc/PID/maps).\
+          """)
+  private @Nullable String map;
 
   @Option(
       names = "--interval",
@@ -105,7 +126,7 @@ final class ScanCommand extends Operation {
     if (Files.exists(target)) {
       throw new ParameterException(command(), target + " exists; name another file");
     }
-    ScannedMemory memory = ScannedRam.of(Objects.requireNonNull(qmp), MONITOR);
+    ScannedMemory memory = memory();
     Schedule schedule = schedule(memory.pages());
     long cpuBeforeNs = cpuNs();
     Scan scan;
@@ -123,7 +144,20 @@ final class ScanCommand extends Operation {
     }
     long cpuNs = cpuNs() - cpuBeforeNs;
     Files.write(target, ScanFile.encode(scan), StandardOpenOption.CREATE_NEW);
-    publish(result(target, scan, schedule, cpuNs));
+    publish(result(target, memory, scan, schedule, cpuNs));
+  }
+
+  private ScannedMemory memory() throws IOException {
+    if (map != null && pid == null) {
+      throw new ParameterException(command(), "--map goes with --pid");
+    }
+    if (qmp != null && pid == null) {
+      return ScannedRam.of(qmp, MONITOR);
+    }
+    if (pid != null && qmp == null) {
+      return SharedMapping.of(pid, Optional.ofNullable(map));
+    }
+    throw new ParameterException(command(), "name what to scan: --qmp SOCKET or --pid PID");
   }
 
   private Schedule schedule(int pages) {
@@ -140,7 +174,8 @@ final class ScanCommand extends Operation {
     return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
   }
 
-  private static Result result(Path target, Scan scan, Schedule schedule, long cpuNs) {
+  private static Result result(
+      Path target, ScannedMemory memory, Scan scan, Schedule schedule, long cpuNs) {
     Sweeps sweeps = scan.sweeps();
     List<Object> each = new ArrayList<>();
     for (int i = 0; i < sweeps.size(); i++) {
@@ -150,7 +185,9 @@ final class ScanCommand extends Operation {
     double cpuShare = (double) cpuNs / Math.max(1, sweeps.endNs());
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("file", target.toString());
+    json.put("pid", memory.pid());
     json.put("region", scan.region());
+    json.put("address", memory.address());
     json.put("pages", sweeps.memoryPages());
     json.put("backend", scan.backend());
     json.put("readGranularityPages", scan.readGranularityPages());
@@ -161,6 +198,7 @@ final class ScanCommand extends Operation {
     return new Result(
         """
         found %s of %s pages in use (%s) in %d sweeps of %s: %s
+          what           %s of process %d, at 0x%x
           how            %s; reads in groups of %d pages
           cost           %s of processor time, %.2f %% of one\
         """
@@ -171,6 +209,9 @@ final class ScanCommand extends Operation {
                 sweeps.size(),
                 Figures.time(schedule.everyNs()),
                 target,
+                scan.region(),
+                memory.pid(),
+                memory.address(),
                 scan.backend(),
                 scan.readGranularityPages(),
                 Figures.time(cpuNs),

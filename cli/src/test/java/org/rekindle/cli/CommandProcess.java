@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.json.Json;
 
@@ -32,11 +33,18 @@ final class CommandProcess implements AutoCloseable {
    * @param directory gets what it says on stderr
    */
   static CommandProcess start(Path directory, List<String> arguments) throws IOException {
+    return start(directory, List.of(), arguments);
+  }
+
+  /** The same, by a program that becomes it, such as one that takes rights away. */
+  static CommandProcess start(Path directory, List<String> launcher, List<String> arguments)
+      throws IOException {
     Path err = Files.createTempFile(directory, "err", "");
     List<String> command = new ArrayList<>();
     // Tests that run in the background (nohup, a CI runner) ignore SIGINT, children inherit that,
     // and a JVM that starts so keeps ignoring it.
     command.addAll(List.of("env", "--default-signal=INT"));
+    command.addAll(launcher);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED", "-cp"));
     command.add(
@@ -53,6 +61,20 @@ final class CommandProcess implements AutoCloseable {
 
   boolean isAlive() {
     return process.isAlive();
+  }
+
+  /** Whether it has a file open now. */
+  boolean holdsOpen(Path file) throws IOException {
+    Path open = Path.of("/proc", Long.toString(process.pid()), "fd");
+    try (Stream<Path> descriptors = Files.list(open)) {
+      return descriptors.anyMatch(descriptor -> {
+        try {
+          return Files.readSymbolicLink(descriptor).equals(file);
+        } catch (IOException closedMeanwhile) {
+          return false;
+        }
+      });
+    }
   }
 
   /** Where commands started for {@code directory} make their sockets. */

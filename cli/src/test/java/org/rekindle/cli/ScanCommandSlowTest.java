@@ -16,9 +16,12 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.rekindle.guest.process.ProcessGuest;
 import org.rekindle.image.Image;
 import org.rekindle.lab.DemoMachine;
+import org.rekindle.lab.DemoProcess;
 import org.rekindle.lab.GuestKit;
 import org.rekindle.lab.RunningMachine;
 import org.rekindle.lab.WorkloadParameters;
@@ -90,6 +93,108 @@ class ScanCommandSlowTest {
     assertThat(right / found.length)
         .as("precision")
         .isGreaterThan(0.1); // its touches are scattered: 16 pages a read
+  }
+
+  /** The process guest: its memory is a memfd, named so. */
+  @Test
+  void aProcessIsScannedByItsPidAndSaysWhichMemoryWasTaken() throws Exception {
+    Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "only root may scan");
+    try (ProcessGuest guest = ProcessGuest.start()) {
+      guest.boot(DemoProcess.small().machine());
+      guest.run();
+      guest.console().awaitBeats(20, PATIENCE);
+      String pid = Long.toString(guest.pid());
+      Path scan = directory.resolve("process.scan");
+      Map<String, @Nullable Object> told =
+          json("scan", "--json", "--pid", pid, "--for", "2s", "--interval", "1s", scan.toString());
+      assertThat(told.get("region")).isEqualTo("/memfd:rekindle-guest (deleted)");
+      assertThat(told.get("address")).isEqualTo(guest.memory().address());
+      assertThat(told.get("pages")).isEqualTo(guest.memory().bytes() / 4096);
+      int hot = DemoProcess.small().workingSetPages();
+      assertThat((Long) told.get("setPages")).isGreaterThan(hot / 2);
+      assertThat(guest.verify().isIntact()).isTrue();
+      Path other = directory.resolve("other.scan");
+      try (CommandProcess command =
+          rekindle(List.of("scan", "--pid", pid, "--map", "no-such", other.toString()))) {
+        assertThat(command.exitCode()).isEqualTo(1);
+        assertThat(command.errors())
+            .contains("no shared memory named no-such")
+            .contains("/memfd:rekindle-guest (deleted)");
+      }
+      assertThat(other).doesNotExist();
+    }
+  }
+
+  @Test
+  void aProcessWithPrivateMemoryIsRefused() throws Exception {
+    Process sleeper = new ProcessBuilder("sleep", "60").start();
+    try (CommandProcess command =
+        rekindle(
+            List.of(
+                "scan",
+                "--pid",
+                Long.toString(sleeper.pid()),
+                directory.resolve("scan").toString()))) {
+      assertThat(command.exitCode()).isEqualTo(1);
+      assertThat(command.errors()).contains("has no shared memory, and only shared memory");
+    } finally {
+      sleeper.destroyForcibly().waitFor();
+    }
+  }
+
+  @Test
+  void aProcessThatIsNotThereIsRefused() throws Exception {
+    Path scan = directory.resolve("scan");
+    try (CommandProcess command =
+        rekindle(List.of("scan", "--pid", "2147483647", scan.toString()))) {
+      assertThat(command.exitCode()).isEqualTo(1);
+      assertThat(command.errors()).contains("there is no process 2147483647; give the number of");
+    }
+    assertThat(scan).doesNotExist();
+  }
+
+  /** Root that may do no more than anybody. */
+  @Test
+  void whoMayNotLookIntoAProcessIsToldWhoMay() throws Exception {
+    Assumptions.assumeTrue(
+        "root".equals(System.getProperty("user.name")), "only root loses rights");
+    Assumptions.assumeTrue(Files.isExecutable(Path.of("/usr/bin/setpriv")), "no setpriv");
+    Path scan = directory.resolve("scan");
+    try (ProcessGuest guest = ProcessGuest.start();
+        CommandProcess command =
+            CommandProcess.start(
+                directory,
+                List.of("setpriv", "--bounding-set=-all", "--inh-caps=-all"),
+                List.of("scan", "--pid", Long.toString(guest.pid()), scan.toString()))) {
+      assertThat(command.exitCode()).isEqualTo(1);
+      assertThat(command.errors())
+          .contains("cannot look into process " + guest.pid() + "; scan as root");
+    }
+    assertThat(scan).doesNotExist();
+  }
+
+  /** It dies as soon as the scanner has opened what tells which of its pages are mapped. */
+  @Test
+  @Timeout(60)
+  void aProcessThatDiesWhileItIsScannedEndsTheScan() throws Exception {
+    Assumptions.assumeTrue("root".equals(System.getProperty("user.name")), "only root may scan");
+    Path scan = directory.resolve("scan");
+    try (ProcessGuest guest = ProcessGuest.start()) {
+      guest.boot(DemoProcess.small().machine());
+      String pid = Long.toString(guest.pid());
+      try (CommandProcess command =
+          rekindle(
+              List.of("scan", "--pid", pid, "--for", "1h", "--interval", "1s", scan.toString()))) {
+        while (!command.holdsOpen(Path.of("/proc", pid, "pagemap"))) {
+          assertThat(command.isAlive()).as(command.errors()).isTrue();
+        }
+        ProcessHandle.of(guest.pid()).orElseThrow().destroyForcibly();
+        assertThat(command.exitCode()).isEqualTo(1);
+        assertThat(command.errors())
+            .contains("process %s, which was scanned, has ended; scan again".formatted(pid));
+      }
+    }
+    assertThat(scan).doesNotExist();
   }
 
   private static int[] pages(Path image) throws IOException {

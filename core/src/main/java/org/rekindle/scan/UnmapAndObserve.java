@@ -1,5 +1,6 @@
 package org.rekindle.scan;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -100,7 +101,9 @@ public final class UnmapAndObserve implements AccessObserver {
   }
 
   private static IOException ended(ScannedMemory memory) {
-    return new IOException("process " + memory.pid() + " has ended");
+    return new IOException(
+        "process %d, which was scanned, has ended; scan again when it runs"
+            .formatted(memory.pid()));
   }
 
   @Override
@@ -117,7 +120,11 @@ public final class UnmapAndObserve implements AccessObserver {
   public void look(int first, int pages, BitSet touched) throws IOException {
     long address = memory.address() + (long) first * PAGE_BYTES;
     long bytes = (long) pages * PAGE_BYTES;
-    pageMap.present(address, pages, touched, first);
+    try {
+      pageMap.present(address, pages, touched, first);
+    } catch (EOFException none) {
+      throw ended(memory);
+    }
     for (long done = 0; done < bytes; ) {
       long more = process.pageOut(address + done, bytes - done);
       if (more == -Errno.ESRCH) {
