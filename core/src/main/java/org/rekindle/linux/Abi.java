@@ -78,6 +78,29 @@ final class Abi {
   static final int SYS_PIDFD_SEND_SIGNAL = 424;
   static final int SYS_PROCESS_MADVISE = 440;
 
+  // linux/fs.h: PAGEMAP_SCAN, since Linux 6.7
+  static final long PAGEMAP_SCAN = 0xc0606610L;
+  static final int PAGE_IS_WRITTEN = 1 << 1;
+  static final int PM_SCAN_WP_MATCHING = 1;
+  static final int PM_SCAN_CHECK_WPASYNC = 1 << 1;
+
+  /** {@code struct pm_scan_arg}: twelve words; those that are not named here stay zero. */
+  static final int PM_SCAN_ARG_BYTES = 96;
+
+  static final int PM_SCAN_ARG_FLAGS = 8;
+  static final int PM_SCAN_ARG_START = 16;
+  static final int PM_SCAN_ARG_END = 24;
+  static final int PM_SCAN_ARG_WALK_END = 32;
+  static final int PM_SCAN_ARG_VEC = 40;
+  static final int PM_SCAN_ARG_VEC_LEN = 48;
+  static final int PM_SCAN_ARG_CATEGORY_MASK = 72;
+  static final int PM_SCAN_ARG_RETURN_MASK = 88;
+
+  /** {@code struct page_region { __u64 start, end, categories; }}. */
+  static final int PAGE_REGION_BYTES = 24;
+
+  static final int PAGE_REGION_END = 8;
+
   // linux/userfaultfd.h
   static final int UFFD_API = 0xaa;
   static final int UFFD_USER_MODE_ONLY = 1;
@@ -111,6 +134,8 @@ final class Abi {
   static final int UFFD_FEATURE_MINOR_SHMEM = 1 << 10;
   static final int UFFD_FEATURE_EXACT_ADDRESS = 1 << 11;
   static final int UFFD_FEATURE_WP_HUGETLBFS_SHMEM = 1 << 12;
+  static final int UFFD_FEATURE_WP_UNPOPULATED = 1 << 13;
+  static final int UFFD_FEATURE_WP_ASYNC = 1 << 15;
   static final int UFFD_EVENT_PAGEFAULT = 0x12;
   static final int UFFD_EVENT_FORK = 0x13;
   static final int UFFD_EVENT_REMAP = 0x14;

@@ -17,6 +17,7 @@ public final class Errno {
   public static final int EEXIST = 17;
   public static final int EINVAL = 22;
   public static final int EMFILE = 24;
+  public static final int ENOTTY = 25;
   public static final int ENOSPC = 28;
   public static final int EPIPE = 32;
   public static final int ENOPROTOOPT = 92;
@@ -46,6 +47,7 @@ public final class Errno {
       case EEXIST -> "exists already (EEXIST)";
       case EINVAL -> "invalid argument (EINVAL)";
       case EMFILE -> "too many open files; raise the limit (ulimit -n) (EMFILE)";
+      case ENOTTY -> "not known to this kernel (ENOTTY)";
       case ENOSPC -> "no space left on device (ENOSPC)";
       case EPIPE -> "peer closed the connection (EPIPE)";
       case ENOPROTOOPT -> "unknown socket option (ENOPROTOOPT)";

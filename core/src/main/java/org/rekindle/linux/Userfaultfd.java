@@ -34,6 +34,10 @@ public final class Userfaultfd implements AutoCloseable {
   public static final long FEATURE_MINOR_SHMEM = Abi.UFFD_FEATURE_MINOR_SHMEM;
   public static final long FEATURE_EXACT_ADDRESS = Abi.UFFD_FEATURE_EXACT_ADDRESS;
   public static final long FEATURE_WP_HUGETLBFS_SHMEM = Abi.UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
+  public static final long FEATURE_WP_UNPOPULATED = Abi.UFFD_FEATURE_WP_UNPOPULATED;
+
+  /** The kernel lets every write through, and a {@link PageMap} tells of it (Linux 6.7). */
+  public static final long FEATURE_WP_ASYNC = Abi.UFFD_FEATURE_WP_ASYNC;
 
   /** To register: faults on pages that are not there. */
   public static final int MISSING = Abi.UFFDIO_REGISTER_MODE_MISSING;

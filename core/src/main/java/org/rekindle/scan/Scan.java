@@ -11,7 +11,8 @@ import org.rekindle.workingset.policy.Ageing;
  *
  * @param region of the guest's memory that was scanned, by its name in an image
  * @param backend what observed it, for people
- * @param readGranularityPages how many pages count as read when one of them is
+ * @param readGranularityPages how many pages count as read when one of them is; 0 if only writes
+ *     were seen
  * @param sweeps over the pages of the region, from 0 on
  */
 public record Scan(String region, String backend, int readGranularityPages, Sweeps sweeps) {

@@ -15,7 +15,7 @@ import org.rekindle.workingset.Sweeps;
  * <pre>
  * offset bytes
  *  0      4    pages of the region
- *  4      4    pages that count as read together
+ *  4      4    pages that count as read together; 0: reads were not seen
  *  8      4    number of sweeps
  * 12      2    bytes of the region's name r, at most 255
  * 14      2    bytes of the backend's name b, at most 255
@@ -91,7 +91,7 @@ public final class ScanFile {
     int count = body.getInt();
     int regionBytes = Short.toUnsignedInt(body.getShort());
     int backendBytes = Short.toUnsignedInt(body.getShort());
-    if (memoryPages < 0 || granularity < 1 || count < 0) {
+    if (memoryPages < 0 || granularity < 0 || count < 0) {
       throw new DataFormatException(
           "%d sweeps over %d pages in groups of %d".formatted(count, memoryPages, granularity));
     }

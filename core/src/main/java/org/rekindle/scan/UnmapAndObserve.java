@@ -33,6 +33,8 @@ import org.rekindle.linux.ProcessMemory.Mapping;
 
 /** Unmaps shared memory, and observes what the guest has mapped again. Needs root. */
 public final class UnmapAndObserve implements AccessObserver {
+  static final String NAME = "unmap and observe";
+
   private static final int PAGE_BYTES = 4096;
 
   /** What the kernel maps around a read where nobody has changed it. */
@@ -61,12 +63,12 @@ public final class UnmapAndObserve implements AccessObserver {
   public static UnmapAndObserve of(ScannedMemory memory) throws IOException {
     requireNoSwap(Files.readAllLines(SWAPS));
     requireShared(memory, ProcessMemory.mappings(memory.pid()));
-    PidFd process = PidFd.open(Math.toIntExact(memory.pid())).orElseThrow(() -> ended(memory));
+    PidFd process = memory.openProcess();
     try {
-      return new UnmapAndObserve(memory, process, PageMap.open(memory.pid()), aroundPages());
+      return new UnmapAndObserve(memory, process, memory.openPageMap(), aroundPages());
     } catch (IOException denied) {
       process.close();
-      throw new IOException("cannot look into process " + memory.pid() + "; scan as root", denied);
+      throw denied;
     }
   }
 
@@ -100,15 +102,9 @@ public final class UnmapAndObserve implements AccessObserver {
     }
   }
 
-  private static IOException ended(ScannedMemory memory) {
-    return new IOException(
-        "process %d, which was scanned, has ended; scan again when it runs"
-            .formatted(memory.pid()));
-  }
-
   @Override
   public String name() {
-    return "unmap and observe";
+    return NAME;
   }
 
   @Override
@@ -118,17 +114,17 @@ public final class UnmapAndObserve implements AccessObserver {
 
   @Override
   public void look(int first, int pages, BitSet touched) throws IOException {
-    long address = memory.address() + (long) first * PAGE_BYTES;
+    long address = memory.address(first);
     long bytes = (long) pages * PAGE_BYTES;
     try {
       pageMap.present(address, pages, touched, first);
     } catch (EOFException none) {
-      throw ended(memory);
+      throw memory.ended();
     }
     for (long done = 0; done < bytes; ) {
       long more = process.pageOut(address + done, bytes - done);
       if (more == -Errno.ESRCH) {
-        throw ended(memory);
+        throw memory.ended();
       }
       if (more <= 0) {
         throw new LinuxException(
@@ -141,7 +137,7 @@ public final class UnmapAndObserve implements AccessObserver {
   }
 
   @Override
-  public void close() throws IOException {
+  public void close() {
     process.close();
     pageMap.close();
   }

@@ -40,6 +40,13 @@ class AbiTest {
       #include <sys/un.h>
       #include <sys/vfs.h>
       #include <time.h>
+
+      // PAGEMAP_SCAN, as in pagemap.rst: headers of kernels before 6.7 lack it.
+      struct scan {
+        unsigned long long size, flags, start, end, walk_end, vec, vec_len, max_pages,
+            category_inverted, category_mask, category_anyof_mask, return_mask;
+      };
+      struct region { unsigned long long start, end, categories; };
       """;
 
   /** Fields of Abi that are no C names, and the C expressions that they stand for. */
@@ -51,6 +58,24 @@ class AbiTest {
           Map.entry("SYS_PROCESS_MADVISE", "SYS_process_madvise"),
           // Headers of kernels before 6.5 lack it.
           Map.entry("SO_PEERPIDFD", "77"),
+          Map.entry("PAGEMAP_SCAN", "_IOWR('f', 16, struct scan)"),
+          Map.entry("PAGE_IS_WRITTEN", "1 << 1"),
+          Map.entry("PM_SCAN_WP_MATCHING", "1 << 0"),
+          Map.entry("PM_SCAN_CHECK_WPASYNC", "1 << 1"),
+          Map.entry("PM_SCAN_ARG_BYTES", "sizeof(struct scan)"),
+          Map.entry("PM_SCAN_ARG_FLAGS", "offsetof(struct scan, flags)"),
+          Map.entry("PM_SCAN_ARG_START", "offsetof(struct scan, start)"),
+          Map.entry("PM_SCAN_ARG_END", "offsetof(struct scan, end)"),
+          Map.entry("PM_SCAN_ARG_WALK_END", "offsetof(struct scan, walk_end)"),
+          Map.entry("PM_SCAN_ARG_VEC", "offsetof(struct scan, vec)"),
+          Map.entry("PM_SCAN_ARG_VEC_LEN", "offsetof(struct scan, vec_len)"),
+          Map.entry("PM_SCAN_ARG_CATEGORY_MASK", "offsetof(struct scan, category_mask)"),
+          Map.entry("PM_SCAN_ARG_RETURN_MASK", "offsetof(struct scan, return_mask)"),
+          Map.entry("PAGE_REGION_BYTES", "sizeof(struct region)"),
+          Map.entry("PAGE_REGION_END", "offsetof(struct region, end)"),
+          // Headers of kernels before 6.4 and 6.7 lack them.
+          Map.entry("UFFD_FEATURE_WP_UNPOPULATED", "1 << 13"),
+          Map.entry("UFFD_FEATURE_WP_ASYNC", "1 << 15"),
           Map.entry("UFFDIO_ZEROPAGE_NUMBER", "_UFFDIO_ZEROPAGE"),
           Map.entry("UFFDIO_API_BYTES", "sizeof(struct uffdio_api)"),
           Map.entry("UFFDIO_API_FEATURES", "offsetof(struct uffdio_api, features)"),

@@ -138,6 +138,16 @@ public final class ProcessGuest implements AutoCloseable {
     command("watch", Map.of("socket", socket.toString()));
   }
 
+  /**
+   * Has the kernel note which pages it writes, for {@link org.rekindle.scan.WrittenPages}; it may
+   * run meanwhile. Who watched the memory does so no longer.
+   *
+   * @throws IOException before Linux 6.7
+   */
+  public void noteWrites() throws IOException {
+    command("note-writes");
+  }
+
   /** Has nobody watch the memory. */
   void unwatch() throws IOException {
     command("unwatch");

@@ -142,8 +142,7 @@ public final class TracedSave {
   }
 
   /** Answers the guest's faults until it has been let go. */
-  private static void letGo(WatchedMemory watched, Poller poller, MemoryTracer tracer)
-      throws IOException {
+  static void letGo(WatchedMemory watched, Poller poller, MemoryTracer tracer) throws IOException {
     FutureTask<@Nullable Void> lettingGo =
         new FutureTask<>(() -> {
           watched.letGo();

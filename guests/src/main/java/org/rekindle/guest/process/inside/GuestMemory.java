@@ -100,21 +100,41 @@ final class GuestMemory {
               | Userfaultfd.FEATURE_WP_HUGETLBFS_SHMEM;
       modes |= Userfaultfd.MINOR | Userfaultfd.WRITE_PROTECT;
     }
+    Userfaultfd made = register(features, modes, "Linux 5.19");
+    UnixSocket connection = UnixSocket.connect(socket);
+    handedTo = connection;
+    HandOver.send(
+        connection, List.of(new HandedRegion(address(), bytes, 0, MemoryMap.PAGE_BYTES)), made);
+  }
+
+  /**
+   * Has the kernel note writes, for whoever asks which pages were written. Who watched the memory
+   * before does so no longer.
+   */
+  void noteWrites() throws IOException {
+    letGo();
+    register(
+        Userfaultfd.FEATURE_WRITE_PROTECT
+            | Userfaultfd.FEATURE_WP_HUGETLBFS_SHMEM
+            | Userfaultfd.FEATURE_WP_UNPOPULATED
+            | Userfaultfd.FEATURE_WP_ASYNC,
+        Userfaultfd.WRITE_PROTECT,
+        "Linux 6.7");
+  }
+
+  private Userfaultfd register(long features, int modes, String kernel) throws IOException {
     Userfaultfd made = create(features);
     uffd = made;
     if (made.features() != features) {
       throw new IOException(
-          "this kernel's userfaultfd has the features 0x%x of 0x%x; Linux 5.19 has all"
-              .formatted(made.features(), features));
+          "this kernel's userfaultfd has the features 0x%x of 0x%x; %s has all"
+              .formatted(made.features(), features, kernel));
     }
     long ioctls = made.register(address(), bytes, modes);
     if (ioctls < 0) {
       throw new LinuxException("watch the guest's memory", (int) -ioctls);
     }
-    UnixSocket connection = UnixSocket.connect(socket);
-    handedTo = connection;
-    HandOver.send(
-        connection, List.of(new HandedRegion(address(), bytes, 0, MemoryMap.PAGE_BYTES)), made);
+    return made;
   }
 
   private static Userfaultfd create(long features) throws IOException {

@@ -50,7 +50,8 @@ import org.rekindle.linux.PidFd;
  *   poke       {"offset":,"value":}: writes it
  *   watch      {"socket":}: hands the memory over to instruments, as it is
  *   drop       {"offset":,"bytes":}: drops a range from the mapping, its content stays in the file
- *   unwatch
+ *   note-writes has the kernel note which pages are written, for whoever asks
+ *   unwatch     ends either
  *
  * The end of standard input ends the program, whatever it does then: so it never outlives whoever has
  * started it.
@@ -149,6 +150,7 @@ public final class GuestProgram {
       case "watch" -> memory().handOver(Path.of(Members.text(members, "socket")), true);
       case "drop" ->
           memory().drop(Members.integer(members, "offset"), Members.integer(members, "bytes"));
+      case "note-writes" -> memory().noteWrites();
       case "unwatch" -> memory().letGo();
       default -> throw new IllegalArgumentException("no command: " + command);
     }
