@@ -12,15 +12,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.guest.qemu.ScannedRam;
 import org.rekindle.image.MemoryMap;
+import org.rekindle.scan.AccessObserver;
 import org.rekindle.scan.AccessScan;
+import org.rekindle.scan.Backend;
 import org.rekindle.scan.Scan;
 import org.rekindle.scan.ScanFile;
 import org.rekindle.scan.ScannedMemory;
 import org.rekindle.scan.SharedMapping;
-import org.rekindle.scan.UnmapAndObserve;
 import org.rekindle.workingset.Sweeps;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -39,18 +41,27 @@ import picocli.CommandLine.Parameters;
         about a microsecond at the first touch of a page in each sweep. 'rekindle save \
         --profile FILE' makes what was found the working set of the image.
 
-        Step by step: ends the mappings of all of the guest's memory in QEMU, without touching \
-        what is in it; waits; looks which pages QEMU has mapped again: these were touched; and \
-        so on, sweep by sweep. Writes are seen page by page, reads in groups of up to 64 KiB \
-        that the kernel maps together.
-        It needs root, QEMU's memory to be shared (-object memory-backend-memfd,share=on), and \
-        no swap.
+        There are three ways to see touches. The first that kernel and process offer is taken \
+        (--backend asks for one); the result says which, and why not another.
+
+        idle: idle page tracking, reads and writes, page by page, of any memory. Few kernels \
+        are built with it (CONFIG_IDLE_PAGE_TRACKING).
+
+        unmap: ends the mappings of all of the memory, without touching what is in it; waits; \
+        looks which pages are mapped again; and so on, sweep by sweep. Writes are seen page by \
+        page, reads in groups of up to 64 KiB that the kernel maps together. The memory must be \
+        shared (QEMU: -object memory-backend-memfd,share=on), and there must be no swap.
+
+        written: writes only, page by page, of a process that has the kernel note them (by a \
+        userfaultfd with WP_ASYNC, Linux 6.7).
+
+        All need root.
 
         With --pid any process is scanned that keeps memory in a memfd, in /dev/shm or in shared \
         anonymous memory. Pages that another process has mapped too count as touched, always.
 
-        Of a machine that reads here and there in its memory a scan finds several times as much \
-        as it uses, because of these groups. As root you can have the kernel map single pages \
+        By unmapping: of a machine that reads here and there in its memory a scan finds several times \
+        as much as it uses, because of these groups. As root you can have the kernel map single pages \
         meanwhile, where it allows that: echo 4096 >/sys/kernel/debug/fault_around_bytes
         A recording ('rekindle record') is more exact and knows the order of touches, but needs \
         the machine to be saved first. Scan where a machine is saved once and restored soon.
@@ -114,6 +125,13 @@ final class ScanCommand extends Operation {
       description = "How long to scan (default: one sweep).")
   private @Nullable Duration time;
 
+  @Option(
+      names = "--backend",
+      paramLabel = "WAY",
+      description =
+          "See touches in this way: ${COMPLETION-CANDIDATES} (default: the first that works).")
+  private @Nullable Backend backend;
+
   @Parameters(paramLabel = "FILE", description = "File to write; it must not exist yet.")
   private @Nullable Path file;
 
@@ -129,8 +147,10 @@ final class ScanCommand extends Operation {
     ScannedMemory memory = memory();
     Schedule schedule = schedule(memory.pages());
     long cpuBeforeNs = cpuNs();
+    Backend.Choice choice =
+        Backend.choose(memory, backend == null ? List.of(Backend.values()) : List.of(backend));
     Scan scan;
-    try (UnmapAndObserve observer = UnmapAndObserve.of(memory);
+    try (AccessObserver observer = choice.observer();
         Progress progress = progress("Scanning")) {
       scan =
           new AccessScan(observer, memory)
@@ -144,7 +164,7 @@ final class ScanCommand extends Operation {
     }
     long cpuNs = cpuNs() - cpuBeforeNs;
     Files.write(target, ScanFile.encode(scan), StandardOpenOption.CREATE_NEW);
-    publish(result(target, memory, scan, schedule, cpuNs));
+    publish(result(target, memory, scan, choice.offers(), schedule, cpuNs));
   }
 
   private ScannedMemory memory() throws IOException {
@@ -175,7 +195,12 @@ final class ScanCommand extends Operation {
   }
 
   private static Result result(
-      Path target, ScannedMemory memory, Scan scan, Schedule schedule, long cpuNs) {
+      Path target,
+      ScannedMemory memory,
+      Scan scan,
+      List<Backend.Offer> offers,
+      Schedule schedule,
+      long cpuNs) {
     Sweeps sweeps = scan.sweeps();
     List<Object> each = new ArrayList<>();
     for (int i = 0; i < sweeps.size(); i++) {
@@ -191,6 +216,7 @@ final class ScanCommand extends Operation {
     json.put("pages", sweeps.memoryPages());
     json.put("backend", scan.backend());
     json.put("readGranularityPages", scan.readGranularityPages());
+    json.put("backends", offers.stream().map(ScanCommand::offer).toList());
     json.put("intervalMs", schedule.everyNs() / 1e6);
     json.put("sweeps", each);
     json.put("setPages", set);
@@ -199,7 +225,7 @@ final class ScanCommand extends Operation {
         """
         found %s of %s pages in use (%s) in %d sweeps of %s: %s
           what           %s of process %d, at 0x%x
-          how            %s; reads in groups of %d pages
+          how            %s; %s%s
           cost           %s of processor time, %.2f %% of one\
         """
             .formatted(
@@ -213,9 +239,34 @@ final class ScanCommand extends Operation {
                 memory.pid(),
                 memory.address(),
                 scan.backend(),
-                scan.readGranularityPages(),
+                granularity(scan.readGranularityPages()),
+                refusals(offers),
                 Figures.time(cpuNs),
                 100 * cpuShare),
         json);
+  }
+
+  private static String granularity(int readPages) {
+    return switch (readPages) {
+      case 0 -> "writes only, page by page";
+      case 1 -> "reads and writes, page by page";
+      default -> "writes page by page, reads in groups of %d pages".formatted(readPages);
+    };
+  }
+
+  private static String refusals(List<Backend.Offer> offers) {
+    return offers.stream()
+        .filter(offer -> !offer.stands())
+        .map(offer ->
+            "%n  not            %s: %s".formatted(offer.backend().title(), offer.refusal()))
+        .collect(Collectors.joining());
+  }
+
+  private static Map<String, @Nullable Object> offer(Backend.Offer offer) {
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("name", offer.backend().title());
+    json.put("offered", offer.stands());
+    json.put("refusal", offer.stands() ? null : offer.refusal());
+    return json;
   }
 }

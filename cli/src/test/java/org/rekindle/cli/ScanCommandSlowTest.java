@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
@@ -110,6 +111,9 @@ class ScanCommandSlowTest {
       assertThat(told.get("region")).isEqualTo("/memfd:rekindle-guest (deleted)");
       assertThat(told.get("address")).isEqualTo(guest.memory().address());
       assertThat(told.get("pages")).isEqualTo(guest.memory().bytes() / 4096);
+      assertThat(Objects.toString(told.get("backends")))
+          .contains("{name=unmap and observe, offered=true, refusal=null}")
+          .contains("written pages, offered=false, refusal=process " + pid + " does not have");
       int hot = DemoProcess.small().workingSetPages();
       assertThat((Long) told.get("setPages")).isGreaterThan(hot / 2);
       assertThat(guest.verify().isIntact()).isTrue();
@@ -123,6 +127,43 @@ class ScanCommandSlowTest {
       }
       assertThat(other).doesNotExist();
     }
+  }
+
+  @Test
+  void whatAProcessWritesIsScannedWhereItHasThatNotedAndRefusedWhereNot() throws Exception {
+    try (ProcessGuest guest = ProcessGuest.start()) {
+      guest.boot(DemoProcess.small().machine());
+      guest.run();
+      List<String> scan =
+          List.of(
+              "scan", "--pid", Long.toString(guest.pid()), "--backend", "written", "--for", "1s");
+      Path file = directory.resolve("written.scan");
+      try (CommandProcess command = rekindle(with(scan, file.toString()))) {
+        assertThat(command.exitCode()).isEqualTo(1);
+        assertThat(command.errors()).contains("written pages: ").contains("WP_ASYNC");
+      }
+      assertThat(file).doesNotExist();
+      try {
+        guest.noteWrites();
+      } catch (IOException lacking) {
+        Assumptions.assumeFalse(
+            String.valueOf(lacking.getMessage()).contains("Linux 6.7"),
+            "this kernel notes no writes");
+        throw lacking;
+      }
+      Map<String, @Nullable Object> told =
+          json(with(scan, "--json", file.toString()).toArray(String[]::new));
+      assertThat(told.get("backend")).isEqualTo("written pages");
+      assertThat(told.get("readGranularityPages")).isEqualTo(0L);
+      assertThat((Long) told.get("setPages")).isBetween(1L, guest.memory().bytes() / 4096 / 2);
+      assertThat(guest.verify().isIntact()).isTrue();
+    }
+  }
+
+  private static List<String> with(List<String> arguments, String... more) {
+    List<String> all = new ArrayList<>(arguments);
+    all.addAll(List.of(more));
+    return all;
   }
 
   @Test

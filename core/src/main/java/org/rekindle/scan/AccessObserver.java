@@ -4,7 +4,8 @@ import java.io.IOException;
 import java.util.BitSet;
 
 /**
- * A way to see from outside which pages of a running guest are touched. A new one is one class.
+ * A way to see from outside which pages of a running guest are touched. A new one is one class, and
+ * if it is for any process, a name in {@link Backend}.
  *
  * <p>Used by one thread.
  */
@@ -12,7 +13,10 @@ public interface AccessObserver extends AutoCloseable {
   /** For people. */
   String name();
 
-  /** How many pages count as read when one of them is; writes are always seen page by page. */
+  /**
+   * How many pages count as read when one of them is; 0 if reads are not seen. Writes are always
+   * seen page by page.
+   */
   int readGranularityPages();
 
   /**
