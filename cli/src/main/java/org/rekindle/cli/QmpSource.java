@@ -1,5 +1,6 @@
 package org.rekindle.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -10,6 +11,7 @@ import org.rekindle.guest.qemu.QemuSave;
 import org.rekindle.guest.qemu.SaveResult;
 import org.rekindle.image.ImageWriter;
 import org.rekindle.image.MemoryMap;
+import org.rekindle.scan.ScannedMemory;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
@@ -66,6 +68,11 @@ final class QmpSource implements Source {
   /** Whether the machine is to run on meanwhile. */
   boolean live() {
     return live;
+  }
+
+  /** Its memory, for those who scan it. */
+  ScannedMemory memory() throws IOException {
+    return Scanning.ram(Objects.requireNonNull(qmp));
   }
 
   @Override

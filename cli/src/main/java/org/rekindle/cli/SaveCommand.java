@@ -1,18 +1,24 @@
 package org.rekindle.cli;
 
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
+import org.rekindle.scan.Backend;
 import org.rekindle.scan.Scan;
 import org.rekindle.scan.ScanFile;
+import org.rekindle.scan.ScannedMemory;
 import org.rekindle.workingset.Profile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,9 +59,8 @@ import picocli.CommandLine.Parameters;
         Save it while it serves, and learn from it for half a minute
           rekindle save --qmp vm.qmp --live --for 30s vm.rekindle
 
-        Save it with what a scan has found it to use
-          rekindle scan --qmp vm.qmp --for 30s --interval 10s vm.scan
-          rekindle save --qmp vm.qmp --profile vm.scan vm.rekindle
+        Scan for half a minute what it uses, then save it with that (see 'rekindle scan --help')
+          rekindle save --qmp vm.qmp --scan 30s vm.rekindle
 
         Move it instead of copying it (QEMU ends once the image is durable)
           rekindle save --qmp vm.qmp --then quit vm.rekindle
@@ -92,6 +97,17 @@ final class SaveCommand extends Operation {
       description = "What 'rekindle scan' has found of this machine: the image's working set.")
   private @Nullable Path profile;
 
+  @Option(
+      names = "--scan",
+      paramLabel = "TIME",
+      converter = TimeSpan.class,
+      description =
+          """
+          Scan a machine of QEMU for so long before it is saved (root, shared memory, no swap, see \
+          'rekindle scan --help'): what is found is the image's working set.\
+          """)
+  private @Nullable Duration scanned;
+
   @Parameters(paramLabel = "IMAGE", description = "Folder to create; it must not exist yet.")
   private @Nullable Path image;
 
@@ -103,17 +119,46 @@ final class SaveCommand extends Operation {
             "say which machine to save",
             List.of(qmp.then(then, command()), firecracker.then(then, command())));
     Path directory = Objects.requireNonNull(image);
-    if (profile == null) {
-      publish(source.make(directory, layout.options(), this, cleanup));
-      return;
-    }
-    if (qmp.live()) {
-      throw new ParameterException(
-          command(), "--live and --profile both make a working set; leave one out");
-    }
-    Scan scan = read(profile); // before anything is done to the machine
+    Optional<Scan> scan = scan(directory); // before anything is done to the machine
     Result saved = source.make(directory, layout.options(), this, cleanup);
-    publish(attach(scan, directory, saved));
+    publish(scan.isPresent() ? attach(scan.get(), directory, saved) : saved);
+  }
+
+  private Optional<Scan> scan(Path directory) throws IOException, InterruptedException {
+    List<String> sets = new ArrayList<>();
+    if (qmp.live()) {
+      sets.add("--live");
+    }
+    if (profile != null) {
+      sets.add("--profile");
+    }
+    if (scanned != null) {
+      sets.add("--scan");
+    }
+    if (sets.size() > 1) {
+      throw new ParameterException(
+          command(), String.join(" and ", sets) + " each make a working set; choose one");
+    }
+    if (profile != null) {
+      return Optional.of(read(profile));
+    }
+    if (scanned == null) {
+      return Optional.empty();
+    }
+    if (!qmp.chosen()) {
+      throw new ParameterException(command(), "--scan is for QEMU: give --qmp");
+    }
+    if (Files.exists(directory)) {
+      throw new FileAlreadyExistsException(directory.toString());
+    }
+    ScannedMemory memory = qmp.memory();
+    return Optional.of(
+        Scanning.run(
+                memory,
+                List.of(Backend.values()),
+                Scanning.Schedule.of(memory.pages(), scanned),
+                this)
+            .scan());
   }
 
   private static Scan read(Path file) throws IOException {
@@ -141,9 +186,10 @@ final class SaveCommand extends Operation {
     Image.attach(directory, set);
     Map<String, @Nullable Object> json = new LinkedHashMap<>(saved.json());
     json.put("profilePages", set.size());
+    json.put("scanBackend", scan.backend());
     return new Result(
-        "%s\nthe working set is the %s pages that the scan found in use"
-            .formatted(saved.text(), Figures.count(set.size())),
+        "%s\nthe working set is the %s pages that the scan found in use (%s)"
+            .formatted(saved.text(), Figures.count(set.size()), scan.backend()),
         json);
   }
 }

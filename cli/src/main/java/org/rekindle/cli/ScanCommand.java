@@ -1,7 +1,6 @@
 package org.rekindle.cli;
 
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -14,10 +13,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.guest.qemu.ScannedRam;
 import org.rekindle.image.MemoryMap;
-import org.rekindle.scan.AccessObserver;
-import org.rekindle.scan.AccessScan;
 import org.rekindle.scan.Backend;
 import org.rekindle.scan.Scan;
 import org.rekindle.scan.ScanFile;
@@ -83,8 +79,6 @@ import picocli.CommandLine.Parameters;
       "130:interrupted; no file is written, the machine runs on"
     })
 final class ScanCommand extends Operation {
-  private static final Duration MONITOR = Duration.ofSeconds(10);
-
   @Option(
       names = "--qmp",
       paramLabel = "SOCKET",
@@ -135,9 +129,6 @@ final class ScanCommand extends Operation {
   @Parameters(paramLabel = "FILE", description = "File to write; it must not exist yet.")
   private @Nullable Path file;
 
-  /** One sweep after the other, each as long. */
-  private record Schedule(int sweeps, long everyNs) {}
-
   @Override
   void run(Cleanup cleanup) throws Exception {
     Path target = Objects.requireNonNull(file);
@@ -145,26 +136,12 @@ final class ScanCommand extends Operation {
       throw new ParameterException(command(), target + " exists; name another file");
     }
     ScannedMemory memory = memory();
-    Schedule schedule = schedule(memory.pages());
-    long cpuBeforeNs = cpuNs();
-    Backend.Choice choice =
-        Backend.choose(memory, backend == null ? List.of(Backend.values()) : List.of(backend));
-    Scan scan;
-    try (AccessObserver observer = choice.observer();
-        Progress progress = progress("Scanning")) {
-      scan =
-          new AccessScan(observer, memory)
-              .run(
-                  schedule.sweeps(),
-                  schedule.everyNs(),
-                  (done, touched) ->
-                      progress.step(
-                          "sweep %d of %d: %s pages touched"
-                              .formatted(done, schedule.sweeps(), Figures.count(touched))));
-    }
-    long cpuNs = cpuNs() - cpuBeforeNs;
-    Files.write(target, ScanFile.encode(scan), StandardOpenOption.CREATE_NEW);
-    publish(result(target, memory, scan, choice.offers(), schedule, cpuNs));
+    Scanning.Schedule schedule = schedule(memory.pages());
+    Scanning.Found found =
+        Scanning.run(
+            memory, backend == null ? List.of(Backend.values()) : List.of(backend), schedule, this);
+    Files.write(target, ScanFile.encode(found.scan()), StandardOpenOption.CREATE_NEW);
+    publish(result(target, memory, schedule, found));
   }
 
   private ScannedMemory memory() throws IOException {
@@ -172,7 +149,7 @@ final class ScanCommand extends Operation {
       throw new ParameterException(command(), "--map goes with --pid");
     }
     if (qmp != null && pid == null) {
-      return ScannedRam.of(qmp, MONITOR);
+      return Scanning.ram(qmp);
     }
     if (pid != null && qmp == null) {
       return SharedMapping.of(pid, Optional.ofNullable(map));
@@ -180,34 +157,26 @@ final class ScanCommand extends Operation {
     throw new ParameterException(command(), "name what to scan: --qmp SOCKET or --pid PID");
   }
 
-  private Schedule schedule(int pages) {
-    long allNs = time == null ? Long.MAX_VALUE : time.toNanos();
-    long everyNs = interval == null ? Math.min(Sweeps.sweepNs(pages), allNs) : interval.toNanos();
-    if (everyNs > allNs) {
+  private Scanning.Schedule schedule(int pages) {
+    if (interval == null) {
+      return time == null ? Scanning.Schedule.once(pages) : Scanning.Schedule.of(pages, time);
+    }
+    if (time != null && interval.compareTo(time) > 0) {
       throw new ParameterException(command(), "--interval is longer than --for");
     }
-    return new Schedule(
-        time == null ? 1 : Math.toIntExact(Math.min(allNs / everyNs, 1 << 20)), everyNs);
-  }
-
-  private static long cpuNs() {
-    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+    return Scanning.Schedule.every(interval, time == null ? interval : time);
   }
 
   private static Result result(
-      Path target,
-      ScannedMemory memory,
-      Scan scan,
-      List<Backend.Offer> offers,
-      Schedule schedule,
-      long cpuNs) {
+      Path target, ScannedMemory memory, Scanning.Schedule schedule, Scanning.Found found) {
+    Scan scan = found.scan();
     Sweeps sweeps = scan.sweeps();
     List<Object> each = new ArrayList<>();
     for (int i = 0; i < sweeps.size(); i++) {
       each.add(Map.of("atMs", sweeps.atNs(i) / 1e6, "touchedPages", sweeps.found(i)));
     }
     int set = scan.profile(0).size();
-    double cpuShare = (double) cpuNs / Math.max(1, sweeps.endNs());
+    double cpuShare = (double) found.cpuNs() / Math.max(1, sweeps.endNs());
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("file", target.toString());
     json.put("pid", memory.pid());
@@ -216,11 +185,11 @@ final class ScanCommand extends Operation {
     json.put("pages", sweeps.memoryPages());
     json.put("backend", scan.backend());
     json.put("readGranularityPages", scan.readGranularityPages());
-    json.put("backends", offers.stream().map(ScanCommand::offer).toList());
+    json.put("backends", found.offers().stream().map(ScanCommand::offer).toList());
     json.put("intervalMs", schedule.everyNs() / 1e6);
     json.put("sweeps", each);
     json.put("setPages", set);
-    json.put("scannerCpuMs", cpuNs / 1e6);
+    json.put("scannerCpuMs", found.cpuNs() / 1e6);
     return new Result(
         """
         found %s of %s pages in use (%s) in %d sweeps of %s: %s
@@ -240,8 +209,8 @@ final class ScanCommand extends Operation {
                 memory.address(),
                 scan.backend(),
                 granularity(scan.readGranularityPages()),
-                refusals(offers),
-                Figures.time(cpuNs),
+                refusals(found.offers()),
+                Figures.time(found.cpuNs()),
                 100 * cpuShare),
         json);
   }

@@ -77,6 +77,20 @@ class ScanCommandSlowTest {
       Map<String, @Nullable Object> saved =
           json("save", "--json", "--qmp", qmp, "--profile", scan.toString(), image.toString());
       assertThat((Long) saved.get("profilePages")).isPositive();
+      Path other = directory.resolve("other.rekindle");
+      Map<String, @Nullable Object> both =
+          json("save", "--json", "--qmp", qmp, "--scan", "2s", other.toString());
+      assertThat(both.get("scanBackend")).isEqualTo(told.get("backend"));
+      int[] foundAgain = pages(other);
+      assertThat(both.get("profilePages")).isEqualTo((long) foundAgain.length);
+      assertThat((double) common(pages(image), foundAgain) / foundAgain.length)
+          .as("of what it uses, what it used before")
+          .isGreaterThan(0.5);
+      try (CommandProcess again =
+          rekindle(List.of("save", "--qmp", qmp, "--scan", "1h", other.toString()))) {
+        assertThat(again.exitCode()).isEqualTo(1);
+        assertThat(again.errors()).contains(other + " exists already");
+      }
     }
     int[] found = pages(image);
     List<String> record = new ArrayList<>(List.of("record", "--json", "--for", "3s"));
