@@ -148,8 +148,8 @@ public final class ProcessGuest implements AutoCloseable {
     command("note-writes");
   }
 
-  /** Has nobody watch the memory. */
-  void unwatch() throws IOException {
+  /** Has nobody watch the memory, and no writes noted. */
+  public void unwatch() throws IOException {
     command("unwatch");
   }
 

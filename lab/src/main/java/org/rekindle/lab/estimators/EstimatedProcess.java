@@ -2,6 +2,7 @@ package org.rekindle.lab.estimators;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.BitSet;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.rekindle.guest.child.GuestConsole;
@@ -11,8 +12,10 @@ import org.rekindle.guest.process.TracedSave;
 import org.rekindle.image.ImageWriter;
 import org.rekindle.lab.DemoProcess;
 import org.rekindle.lab.Subject;
+import org.rekindle.scan.AccessObserver;
 import org.rekindle.scan.ScannedMemory;
 import org.rekindle.scan.UnmapAndObserve;
+import org.rekindle.scan.WrittenPages;
 import org.rekindle.workingset.Access;
 import org.rekindle.workingset.AccessTrace;
 import org.rekindle.workingset.Sweeps;
@@ -60,6 +63,35 @@ record EstimatedProcess(DemoProcess subject) implements EstimatedGuest {
     }
   }
 
+  /** Its writes, which are noted only meanwhile: the kernel maps single pages for as long. */
+  private record NotedWrites(ProcessGuest guest, WrittenPages pages) implements AccessObserver {
+    static NotedWrites of(ProcessGuest guest) throws IOException {
+      guest.noteWrites();
+      return new NotedWrites(guest, WrittenPages.of(guest.scanned()));
+    }
+
+    @Override
+    public String name() {
+      return pages.name();
+    }
+
+    @Override
+    public int readGranularityPages() {
+      return pages.readGranularityPages();
+    }
+
+    @Override
+    public void look(int first, int count, BitSet touched) throws IOException {
+      pages.look(first, count, touched);
+    }
+
+    @Override
+    public void close() throws IOException {
+      pages.close();
+      guest.unwatch();
+    }
+  }
+
   private record Store(ProcessGuest guest) implements Running {
     @Override
     public GuestConsole console() {
@@ -75,7 +107,8 @@ record EstimatedProcess(DemoProcess subject) implements EstimatedGuest {
     public List<Scanner> scanners() {
       return List.of(
           new Scanner("access bits, exact", () -> FirstTouchObserver.of(guest)),
-          new Scanner("access bits, unmap and observe", () -> UnmapAndObserve.of(memory())));
+          new Scanner("access bits, unmap and observe", () -> UnmapAndObserve.of(memory())),
+          new Scanner("writes, noted by the kernel", () -> NotedWrites.of(guest)));
     }
 
     @Override

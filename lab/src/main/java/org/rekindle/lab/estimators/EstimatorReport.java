@@ -110,6 +110,7 @@ final class EstimatorReport {
       * **access bits**: three sweeps while the guest runs. *Exact* is told every first touch ([the process guest](../guests/process.md));
         *unmap and observe* is `rekindle scan`. `access-bit`: what the last sweep found, the paper's estimator; `ageing-8`: what any did; `clock`: as many
         pages as the last sweep found, chosen by CLOCK. In the paper: coverage 96 to 99 % at a precision of 36 to 85 %.
+      * **writes, noted by the kernel**: the same sweeps of the process guest, but what it only reads is not seen (PAGEMAP_SCAN).
       * **memory trace, reads and writes**: the paper's lazy save with tracing (there: coverage 99.2 to 99.9 % at a precision of 99.7 to 100 %).
         **Write trace of a live save**: `save --live` of QEMU.
       * **recordings**: what clones touched that were recorded one after the other, alone and merged as by `record --merge`.
