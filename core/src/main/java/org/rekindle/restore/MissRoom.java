@@ -51,13 +51,18 @@ final class MissRoom {
   private long sinceNs = -1; // when the last read that was held up had come, or the first began
   private int passed; // reads since then
   private long bytes; // of these and the one that was held up
+  private int missesBefore; // that had been read for when the last one that was held up had come
   private int heldUp; // one after the other
-  private double nsPerByte; // of what is granted; 0 as long as nothing tells of grants
+  private double nsPerByte; // of a bulk read; 0 as long as nothing tells of grants
   private long missedNs = -1;
   private long nextNs;
 
-  /** A bulk read has been made. */
-  void read(long readBytes, long beganNs, long endNs) {
+  /**
+   * A bulk read has been made.
+   *
+   * @param missesRead reads so far that somebody waited for
+   */
+  void read(long readBytes, long beganNs, long endNs, int missesRead) {
     if (sinceNs < 0) {
       sinceNs = beganNs;
     }
@@ -68,11 +73,14 @@ final class MissRoom {
       long sinceLastNs = endNs - sinceNs;
       heldUp = passed >= FEWEST_PASSED && 2 * (endNs - beganNs) >= sinceLastNs ? heldUp + 1 : 0;
       if (heldUp == TELLING && !isGranted()) {
-        nsPerByte = (double) sinceLastNs / bytes;
+        // Reads for misses were granted instead of bulk reads.
+        int granted = passed + 1 + missesRead - missesBefore;
+        nsPerByte = (double) sinceLastNs * (passed + 1) / granted / bytes;
       }
       sinceNs = endNs;
       passed = 0;
       bytes = 0;
+      missesBefore = missesRead;
     }
     nextNs = Math.max(nextNs, beganNs) + (long) (readBytes * nsPerByte / SHARE);
   }
@@ -80,6 +88,11 @@ final class MissRoom {
   /** Whether the device grants its reads in bursts. */
   boolean isGranted() {
     return nsPerByte > 0;
+  }
+
+  /** What a byte takes if the fill has all that is granted; 0 if nothing is known of grants. */
+  double nsPerByte() {
+    return nsPerByte;
   }
 
   /** A miss has been seen, or the fill begins. */

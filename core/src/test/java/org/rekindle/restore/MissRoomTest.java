@@ -11,9 +11,10 @@ class MissRoomTest {
 
   private final MissRoom room = new MissRoom();
   private long nowNs;
+  private int missesRead;
 
   private void read(long tookNs) {
-    room.read(BYTES, nowNs, nowNs + tookNs);
+    room.read(BYTES, nowNs, nowNs + tookNs, missesRead);
     nowNs += tookNs;
   }
 
@@ -88,5 +89,18 @@ class MissRoomTest {
     nowNs += 1_000 * MS;
     read(MS);
     assertThat(room.restNs(nowNs)).isZero();
+  }
+
+  @Test
+  void whatMissesAreGrantedTheFillWouldHaveInOneGo() {
+    for (int slice = 0; slice < 2; slice++) {
+      for (int i = 0; i < 4; i++) {
+        missesRead++;
+        read(MS);
+      }
+      missesRead++;
+      read(96 * MS);
+    }
+    assertThat(room.nsPerByte()).isEqualTo(10.0 * MS / BYTES); // ten reads in a tenth of a second
   }
 }

@@ -149,6 +149,44 @@ class ReadOrderTest {
     assertThat(order.inOneGoNs()).isEqualTo(32.0 * MS * left / (EXTENT + 2 * FIRST));
   }
 
+  @Test
+  void ifEveryReadFollowsAMissTheyTellWhenTheyHaveTakenLong() {
+    ReadOrder order = fill();
+    long nowNs = 0;
+    for (int i = 1; i <= 5; i++) {
+      assertThat(order.inOneGoNs()).isInfinite();
+      order.missed(base, 150 * i);
+      read(order);
+      order.read(FIRST * 4096L, nowNs, nowNs + 50 * MS);
+      nowNs += 50 * MS;
+    }
+    assertThat(order.inOneGoNs()).isEqualTo(50.0 * MS * (PAGES - 5 * FIRST) / FIRST);
+  }
+
+  @Test
+  void readsOfADeviceThatGrantsThemTellHowLongTheRestTakesWhateverTheyFollow() {
+    ReadOrder order = fill();
+    long nowNs = 0;
+    for (int slice = 0; slice < 2; slice++) {
+      for (int i = 0; i < 5; i++) {
+        order.missed(base, 900);
+        long tookNs = (i < 4 ? 1 : 96) * MS;
+        order.read(FIRST * 4096L, nowNs, nowNs + tookNs);
+        nowNs += tookNs;
+      }
+    }
+    // Five for misses and five in bulk were granted in each tenth of a second.
+    assertThat(order.inOneGoNs()).isEqualTo(10.0 * MS * PAGES / FIRST);
+  }
+
+  @Test
+  void thePrefetchIsReadAsFarAsEverBehindAMiss() {
+    RowOfBlocks set = new RowOfBlocks(EXTENT);
+    ReadOrder order = order(BlockSequence.all(set), true);
+    order.missed(base, 500);
+    assertThat(read(order)).containsExactly(0, EXTENT);
+  }
+
   /** Until the device is known to grant its reads by tenths of a second. */
   private static long readInSlices(ReadOrder order) {
     long nowNs = 0;
@@ -165,6 +203,20 @@ class ReadOrderTest {
     readInSlices(order);
     order.missed(base, 499);
     assertThat(read(order)).containsExactly(500, 500 + EXTENT);
+  }
+
+  @Test
+  void whereReadsAreGrantedTheyGoOverWhatIsThere() {
+    ReadOrder order = fill();
+    for (int page = 50; page < 150; page++) {
+      claims.claim(page);
+    }
+    assertThat(read(order)).containsExactly(0, 50);
+    readInSlices(order);
+    for (int page = 200; page < 300; page++) {
+      claims.claim(page);
+    }
+    assertThat(read(order)).containsExactly(150, 150 + EXTENT);
   }
 
   @Test
