@@ -24,10 +24,10 @@ public final class ReadOrder {
    * guest that has waited runs on, and its next miss is often soon and elsewhere. Now it waits for a
    * bulk read that is about as long as the guest has run in between, not for a whole extent.
    *
-   * The prefetch is not left, and its reads stay large. Its order is known to be wanted, and it is over
-   * soon; the smaller its reads, the more often a disk goes back and forth between it and the misses. (In
-   * simulated restores on a disk with small ones, MPlayer with a set of access bits met the target after 1.3
-   * s instead of 0.5, an idle Debian after 4.9 instead of 0.3.)
+   * The prefetch is not left, and its reads stay larger (PREFETCH_NS). Its order is known to be wanted, and
+   * it is over soon; the smaller its reads, the more often a disk goes back and forth between it and the
+   * misses. (In simulated restores from a disk, with 128 KiB MPlayer with a set of access bits met the
+   * target after 1.3 s instead of 0.5, an idle Debian after 4.9 instead of 0.3.)
    *
    * Why not let the device be idle for a while after each miss (anticipatory scheduling, Iyer and
    * Druschel, SOSP'01)? The next miss would be a little faster, but a guest that misses much starves
@@ -60,6 +60,13 @@ public final class ReadOrder {
    * waits has to be told something.
    */
   private static final long TELLING_NS = 25_000_000;
+
+  /**
+   * A read of the prefetch behind a miss takes as long as a disk's seek, 10 ms, which is what the
+   * read costs there besides: 1 MiB of a disk of 105 MB/s, a third of that at VEE'11's 33 MB/s.
+   * Twice or half as much is worse on one of these, by up to a half.
+   */
+  private static final long PREFETCH_NS = 10_000_000;
 
   private final FetchSequence sequence;
   private final ClaimBitmap claims;
@@ -170,15 +177,25 @@ public final class ReadOrder {
     followed = miss != NONE;
     if (followed && !inOneGo) {
       cursor = miss + 1;
-      extentBytes =
-          room.isGranted() || sequence.isPrefetch(front)
-              ? limits.extentBytes()
-              : Math.min(FIRST_BYTES, limits.extentBytes());
+      extentBytes = Math.min(behindMissBytes(), limits.extentBytes());
     } else {
       extentBytes = Math.min(limits.extentBytes(), 2 * extentBytes);
     }
     int next = inOneGo || sequence.isPrefetch(front) ? front : missingFrom(Math.max(front, cursor));
     return next == sequence.size() ? front : next;
+  }
+
+  /** How much is read after a miss. */
+  private int behindMissBytes() {
+    if (room.isGranted()) {
+      return limits.extentBytes();
+    }
+    if (!sequence.isPrefetch(front)) {
+      return FIRST_BYTES;
+    }
+    return unhinderedNs < TELLING_NS
+        ? limits.extentBytes()
+        : (int) Math.min(limits.extentBytes(), PREFETCH_NS * unhinderedBytes / unhinderedNs);
   }
 
   private int missingFrom(int entry) {

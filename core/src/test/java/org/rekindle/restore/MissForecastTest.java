@@ -101,11 +101,11 @@ class MissForecastTest {
   }
 
   @Test
-  void itIsLookedAtAfterSixteenMissesAndThenAfterAQuarterMore() {
+  void itIsLookedAtAfterEightMissesAndThenAfterAQuarterMore() {
     MissForecast forecast = new MissForecast(SOON, TtrTarget.DEFAULT);
     forecast.missed();
     forecast.served(MS);
     int[] looks = IntStream.rangeClosed(2, 40).filter(_ -> forecast.missed()).toArray();
-    assertThat(looks).containsExactly(16, 20, 25, 31, 38);
+    assertThat(looks).containsExactly(8, 10, 12, 15, 18, 22, 27, 33);
   }
 }

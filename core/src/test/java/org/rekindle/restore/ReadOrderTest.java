@@ -187,6 +187,16 @@ class ReadOrderTest {
     assertThat(read(order)).containsExactly(0, EXTENT);
   }
 
+  @Test
+  void behindAMissASlowDeviceIsAskedForAsMuchOfThePrefetchAsItReadsInTenMilliseconds() {
+    RowOfBlocks set = new RowOfBlocks(2 * EXTENT);
+    ReadOrder order = order(BlockSequence.all(set), true);
+    read(order);
+    order.read(EXTENT * 4096L, 0, 32 * MS);
+    order.missed(base, 500);
+    assertThat(read(order)).containsExactly(EXTENT, EXTENT + EXTENT * 10 / 32);
+  }
+
   /** Until the device is known to grant its reads by tenths of a second. */
   private static long readInSlices(ReadOrder order) {
     long nowNs = 0;
