@@ -14,11 +14,17 @@ public final class FetchSequence {
   private final int[] prefetchIndex; // by block of the prefetch's store; -1 if it is not fetched
   private final int[] fillIndex;
   private final boolean followsMisses;
+  private final boolean prefetchIsOrdered;
 
-  FetchSequence(BlockSequence prefetch, BlockSequence fill, boolean followsMisses) {
+  FetchSequence(
+      BlockSequence prefetch,
+      BlockSequence fill,
+      boolean followsMisses,
+      boolean prefetchIsOrdered) {
     this.prefetch = prefetch;
     this.fill = fill;
     this.followsMisses = followsMisses;
+    this.prefetchIsOrdered = prefetchIsOrdered;
     this.prefetchIndex = inverse(prefetch, 0);
     this.fillIndex = inverse(fill, prefetch.size());
   }
@@ -31,7 +37,9 @@ public final class FetchSequence {
           case Plan.Fill.Linear _ -> BlockSequence.ascending(base);
           case Plan.Fill.FullSpeed _, Plan.Fill.FollowMisses _ -> BlockSequence.all(base);
         };
-    return new FetchSequence(plan.prefetch(), fill, plan.fill() instanceof Plan.Fill.FollowMisses);
+    return plan.fill() instanceof Plan.Fill.FollowMisses(var set, _)
+        ? new FetchSequence(plan.prefetch(), fill, true, set == null || set.tellsTimes())
+        : new FetchSequence(plan.prefetch(), fill, false, true);
   }
 
   private static int[] inverse(BlockSequence sequence, int firstIndex) {
@@ -62,6 +70,11 @@ public final class FetchSequence {
   /** Whether the fill goes on where the guest misses something, see {@link ReadOrder}. */
   boolean followsMisses() {
     return followsMisses;
+  }
+
+  /** Whether the prefetch comes in the order in which the guest wants it, as far as is known. */
+  boolean prefetchIsOrdered() {
+    return prefetchIsOrdered;
   }
 
   /** Whether reading goes on from this entry whatever is missed. */

@@ -78,12 +78,8 @@ final class MissForecast {
   private long readingNs;
 
   MissForecast(@Nullable Profile profile, TtrTarget target) {
-    this.profile = profile != null && tellsTimes(profile) ? profile : null;
+    this.profile = profile != null && profile.tellsTimes() ? profile : null;
     this.target = target;
-  }
-
-  private static boolean tellsTimes(Profile profile) {
-    return profile.size() > 0 && profile.touchNs(0) < profile.touchNs(profile.size() - 1);
   }
 
   /** The guest runs, since this moment. */

@@ -16,6 +16,10 @@ public final class GapClosing {
    * read nearly the whole image. There, neighbours are touched at quite different times, and that
    * tells.
    *
+   * A set that was found by scanning tells no order within a sweep, so it stays as it is: in the order of
+   * addresses all neighbours would seem to be touched together. (With its gaps closed, a fifth of
+   * memory that is touched at random grew fourfold, and its prefetch with it: 5.2 s instead of 1.2.)
+   *
    * It fails where a guest steps over pages on purpose, as through one column of a table: then up to
    * MOST_PAGES are read for each page of the set.
    */
@@ -36,6 +40,9 @@ public final class GapClosing {
 
   /** The pages of a set in its order, each once; behind each, those of the gaps that it opens. */
   public static int[] close(Profile set) {
+    if (!set.tellsTimes()) {
+      return set.pages();
+    }
     int[] ranks = byAddress(set);
     int[] below = new int[set.size()]; // how many pages come with that of a rank, just below it
     int[] above = new int[set.size()];

@@ -59,6 +59,11 @@ public final class Profile {
     return touchNs[rank];
   }
 
+  /** Whether pages have been touched at different times, as far as is known. */
+  public boolean tellsTimes() {
+    return size() > 0 && touchNs[0] < touchNs[size() - 1];
+  }
+
   public Access access(int rank) {
     return access[rank];
   }

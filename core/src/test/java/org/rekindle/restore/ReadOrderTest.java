@@ -28,7 +28,12 @@ class ReadOrderTest {
   }
 
   private ReadOrder order(BlockSequence prefetch, boolean followsMisses) {
-    FetchSequence sequence = new FetchSequence(prefetch, BlockSequence.all(base), followsMisses);
+    return order(prefetch, followsMisses, true);
+  }
+
+  private ReadOrder order(BlockSequence prefetch, boolean followsMisses, boolean isOrdered) {
+    FetchSequence sequence =
+        new FetchSequence(prefetch, BlockSequence.all(base), followsMisses, isOrdered);
     return new ReadOrder(sequence, claims, ReaderLimits.DEFAULT);
   }
 
@@ -109,6 +114,18 @@ class ReadOrderTest {
     read(order);
     assertThat(order.bringsSoon(base, 3)).isTrue();
     assertThat(order.bringsSoon(base, 2 * EXTENT)).isTrue();
+  }
+
+  @Test
+  void aFaultJoinsAllOfASetWithoutAnOrder() {
+    RowOfBlocks set = new RowOfBlocks(4 * EXTENT);
+    ReadOrder ordered = order(BlockSequence.all(set), true);
+    ReadOrder unordered = order(BlockSequence.all(set), true, false);
+    ordered.next();
+    unordered.next();
+    assertThat(ordered.bringsSoon(set, 3 * EXTENT)).isFalse();
+    assertThat(unordered.bringsSoon(set, 3 * EXTENT)).isTrue();
+    assertThat(unordered.bringsSoon(base, 3 * EXTENT)).isFalse();
   }
 
   @Test

@@ -5,17 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 class GapClosingTest {
   private static int[] closed(int... pages) {
-    return GapClosing.close(profile(pages));
+    return GapClosing.close(profile(IntStream.range(0, pages.length).asLongStream(), pages));
   }
 
-  private static Profile profile(int... pages) {
+  private static Profile profile(LongStream touchNs, int... pages) {
     Access[] access = new Access[pages.length];
     Arrays.fill(access, Access.UNKNOWN);
-    return new Profile(pages, new long[pages.length], access, 0, "test");
+    return new Profile(pages, touchNs.toArray(), access, 0, "test");
   }
 
   @Test
@@ -51,6 +52,12 @@ class GapClosingTest {
     int[] apart = IntStream.range(0, 18).map(rank -> 100 * rank).toArray();
     apart[17] = 3;
     assertThat(closed(apart)).isEqualTo(apart);
+  }
+
+  @Test
+  void aSetThatTellsNoOrderStaysAsItIs() {
+    int[] sweep = {10, 12, 14};
+    assertThat(GapClosing.close(profile(LongStream.of(7, 7, 7), sweep))).isEqualTo(sweep);
   }
 
   @Test

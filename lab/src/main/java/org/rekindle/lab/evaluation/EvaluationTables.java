@@ -33,9 +33,11 @@ final class EvaluationTables {
 
   String text() {
     say("# Measured restores");
-    say("Made by `rekindle lab paper`; do not edit. Times are seconds since the restore command:");
     say(
-        "median (least to largest) of the repetitions. Machine: %s, %d cores, %s; %s; %s; begun %s."
+        "Made by `rekindle lab paper`; do not edit. Times are seconds since the restore command (pager: when the restore of memory began; until then"
+            + " QEMU starts): median (least to largest) of the repetitions.");
+    say(
+        "Machine: %s, %d cores, %s; %s; %s; begun %s."
             .formatted(
                 environment.machine(),
                 environment.cores(),
@@ -74,7 +76,7 @@ final class EvaluationTables {
         runs.stream().filter(run -> run.condition().guest().equals(guest)).toList();
     say("## " + guest);
     say("![TTR curves](%s)".formatted(CurvePlot.file(guest)));
-    List<String> titles = new ArrayList<>(List.of("strategy", "n", "start", "normal"));
+    List<String> titles = new ArrayList<>(List.of("strategy", "n", "pager", "start", "normal"));
     UTILISATIONS.forEach(utilisation -> titles.add("TTR(1 s, " + utilisation + ")"));
     titles.addAll(List.of("all in", "faults", "coverage", "precision"));
     head(titles);
@@ -83,6 +85,7 @@ final class EvaluationTables {
       List<RunResult> repetitions =
           all.stream().filter(run -> run.condition().strategy().equals(strategy)).toList();
       List<String> cells = new ArrayList<>(List.of(strategy, "" + repetitions.size()));
+      cells.add(seconds(repetitions, run -> run.progress().restoringFromMs()));
       cells.add(seconds(repetitions, run -> run.progress().firstInstructionMs()));
       cells.add(seconds(repetitions, run -> run.progress().backToNormalMs()));
       for (String utilisation : UTILISATIONS) {
