@@ -85,13 +85,16 @@ final class SimulatorCheck {
     }
   }
 
-  /** Simulates every restore; the host's costs are those of the first guest. */
+  /**
+   * Simulates every restore that tells how it was opened (older results do not); the host's costs
+   * are those of the first guest.
+   */
   static List<Row> of(List<KeptRestores> guests) {
     HostCosts costs = costs(guests.getFirst());
     List<Row> rows = new ArrayList<>();
     for (int i = 0; i < guests.size(); i++) {
       KeptRestores guest = guests.get(i);
-      for (RunResult run : guest.runs()) {
+      for (RunResult run : guest.runs().stream().filter(SimulatorCheck::tellsOpening).toList()) {
         Contender contender = Contender.of(run.condition().strategy());
         TtrCurve simulated = simulated(guest, contender, run, costs);
         for (String utilisation : UTILISATIONS) {
@@ -109,6 +112,10 @@ final class SimulatorCheck {
       }
     }
     return rows;
+  }
+
+  private static boolean tellsOpening(RunResult run) {
+    return run.opening().openedMs() != null;
   }
 
   private static TtrCurve simulated(

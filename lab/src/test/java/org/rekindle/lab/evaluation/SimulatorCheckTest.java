@@ -37,5 +37,7 @@ class SimulatorCheckTest {
     List<SimulatorCheck.Row> heldOut = rows.stream().filter(row -> !row.isFixedOn()).toList();
     assertThat(heldOut).hasSizeGreaterThanOrEqualTo(8 * SimulatorCheck.UTILISATIONS.size());
     assertThat(SimulatorCheck.medianError(heldOut, SimulatorCheck.Row::error)).isLessThan(0.15);
+    assertThat(SimulatorCheck.medianError(heldOut, SimulatorCheck.Row::errorSinceBegin))
+        .isLessThan(0.15);
   }
 }
