@@ -20,6 +20,7 @@ import org.rekindle.responsiveness.StallTimeline;
 import org.rekindle.restore.BlockSource;
 import org.rekindle.restore.Cause;
 import org.rekindle.restore.Guest;
+import org.rekindle.restore.GuestGoneException;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
 import org.rekindle.restore.Restore;
@@ -112,9 +113,7 @@ public final class MeasuredRun {
       Restore restore = restore(image, machine.connect(image), planner.plan(image));
       RunResult.Opening opening = meter.opening(machine.pid(), (openedNs - commandNs) / 1e6);
       double restoringFromMs = (System.nanoTime() - commandNs) / 1e6;
-      Outcome outcome =
-          machine.settled(
-              RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress));
+      Outcome outcome = machine.settled(run(restore, image, machine));
       RunResult.Cost cost = meter.stop(machine.pid());
       Double blockedMs = machine.blockedMs();
       List<FaultRow> rows = FaultRow.of(outcome.faults(), image.memory(), commandNs);
@@ -128,6 +127,14 @@ public final class MeasuredRun {
           .with(paging(outcome))
           .with(cost)
           .with(evidence(machine, remark, log, image.memory(), blockedMs));
+    }
+  }
+
+  private Outcome run(Restore restore, Image image, Subject.Returning machine) throws IOException {
+    try {
+      return RestoreThread.run(restore, Long.MAX_VALUE, image.memory().pages(), progress);
+    } catch (GuestGoneException gone) {
+      throw machine.explained(gone);
     }
   }
 

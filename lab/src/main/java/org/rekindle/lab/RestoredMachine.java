@@ -104,6 +104,13 @@ final class RestoredMachine implements Subject.Returning {
   }
 
   @Override
+  public IOException explained(IOException end) {
+    IOException explained = qemu.explain(String.valueOf(end.getMessage()));
+    explained.initCause(end);
+    return explained;
+  }
+
+  @Override
   public long restoreAsRival(String rival, Path file) throws IOException {
     return StockEager.of(rival).restore(qemu, file);
   }

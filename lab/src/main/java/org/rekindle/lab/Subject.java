@@ -119,6 +119,11 @@ public interface Subject {
     /** The outcome of the restore, once it is known when the guest began to run. */
     Outcome settled(Outcome outcome) throws IOException;
 
+    /** The end of a restore that failed, with what the VMM said last, if that is known. */
+    default IOException explained(IOException end) {
+      return end;
+    }
+
     /**
      * Restores it as one of its {@linkplain Subject#rivals rivals} does.
      *
