@@ -224,6 +224,9 @@ final class Abi {
   static final int IOVEC_BASE = 0;
   static final int IOVEC_LEN = 8;
 
+  // time.h
+  static final int CLOCK_PROCESS_CPUTIME_ID = 2;
+
   /** {@code struct timespec { time_t tv_sec; long tv_nsec; }}. */
   static final int TIMESPEC_BYTES = 16;
 

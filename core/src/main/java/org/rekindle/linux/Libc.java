@@ -81,6 +81,7 @@ final class Libc {
   private static final MemorySegment WRITE = function("write");
   private static final MemorySegment PPOLL = function("ppoll");
   private static final MemorySegment PROCESS_VM_READV = function("process_vm_readv");
+  private static final MemorySegment CLOCK_GETTIME = function("clock_gettime");
 
   private Libc() {}
 
@@ -113,6 +114,10 @@ final class Libc {
   static long preadv2(int fd, long into, long bytes, long offset, int flags) {
     long iovec = Area.current().iovec(into, bytes);
     return call(PREADV2, fd, iovec, 1, offset, flags, 0);
+  }
+
+  static int clockGettime(int clock, long timespec) {
+    return callInt(CLOCK_GETTIME, clock, timespec, 0, 0, 0, 0);
   }
 
   static int fdatasync(int fd) {

@@ -1,16 +1,13 @@
 package org.rekindle.lab.estimators;
 
-import java.lang.management.ManagementFactory;
 import org.rekindle.guest.child.GuestConsole;
+import org.rekindle.linux.ProcessorTime;
 
 /** A stretch of time in which a guest is heard, and this process observes it or does not. */
 final class Stretch {
-  private static final com.sun.management.OperatingSystemMXBean SYSTEM =
-      ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class);
-
   private final GuestConsole console;
   private final long fromNs = System.nanoTime();
-  private final long cpuFromNs = SYSTEM.getProcessCpuTime();
+  private final long cpuFromNs = ProcessorTime.ofThisProcessNs();
 
   private Stretch(GuestConsole console) {
     this.console = console;
@@ -28,7 +25,7 @@ final class Stretch {
   record Rate(double beatsPerSecond, double cpuShare) {}
 
   Rate end() {
-    long cpuNs = SYSTEM.getProcessCpuTime() - cpuFromNs;
+    long cpuNs = ProcessorTime.ofThisProcessNs() - cpuFromNs;
     long toNs = System.nanoTime();
     long beats =
         console.beats().stream()

@@ -92,10 +92,7 @@ class EstimatorStudySlowTest {
       for (Overhead overhead : overheads) {
         assertThat(overhead.without().beatsPerSecond()).isPositive();
         assertThat(overhead.with().beatsPerSecond()).isPositive();
-        // Asking for writes may take less than the hundredth of a second that the kernel counts in.
-        assertThat(overhead.with().cpuShare())
-            .as(overhead.estimator())
-            .isGreaterThanOrEqualTo(overhead.estimator().startsWith("writes") ? 0 : 1e-9);
+        assertThat(overhead.with().cpuShare()).as(overhead.estimator()).isPositive();
       }
     }
     assertThat(folder).isEmptyDirectory();
