@@ -14,7 +14,7 @@ import org.rekindle.linux.PidFd;
  * @param address of its first page in the process
  */
 public record ScannedMemory(long pid, String region, long address, int pages) {
-  private static final int PAGE_BYTES = 4096;
+  static final int PAGE_BYTES = 4096;
 
   long address(int page) {
     return address + (long) page * PAGE_BYTES;

@@ -18,7 +18,6 @@ import org.rekindle.linux.ProcessMemory.Mapping;
 
 /** Chooses which memory of a process is scanned. */
 public final class SharedMapping {
-  private static final int PAGE_BYTES = 4096;
   private static final List<String> MEMORY =
       List.of("/memfd:", "/dev/shm/", "/dev/zero (deleted)", "/SYSV");
 
@@ -72,7 +71,10 @@ public final class SharedMapping {
                                 .distinct()
                                 .collect(Collectors.joining(", ")))));
     return new ScannedMemory(
-        pid, chosen.path(), chosen.start(), Math.toIntExact(chosen.bytes() / PAGE_BYTES));
+        pid,
+        chosen.path(),
+        chosen.start(),
+        Math.toIntExact(chosen.bytes() / ScannedMemory.PAGE_BYTES));
   }
 
   private static boolean isSharedMemory(Mapping mapping) {

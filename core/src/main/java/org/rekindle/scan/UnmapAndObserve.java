@@ -35,8 +35,6 @@ import org.rekindle.linux.ProcessMemory.Mapping;
 public final class UnmapAndObserve implements AccessObserver {
   static final String NAME = "unmap and observe";
 
-  private static final int PAGE_BYTES = 4096;
-
   /** What the kernel maps around a read where nobody has changed it. */
   private static final int USUAL_AROUND_BYTES = 65_536;
 
@@ -83,7 +81,7 @@ public final class UnmapAndObserve implements AccessObserver {
   }
 
   static void requireShared(ScannedMemory memory, List<Mapping> mappings) throws IOException {
-    long end = memory.address() + (long) memory.pages() * PAGE_BYTES;
+    long end = memory.address(memory.pages());
     for (Mapping mapping : mappings) {
       boolean within = mapping.start() < end && memory.address() < mapping.end();
       if (within && mapping.permissions().charAt(3) != 's') {
@@ -96,9 +94,10 @@ public final class UnmapAndObserve implements AccessObserver {
 
   private static int aroundPages() {
     try {
-      return Math.max(1, Integer.parseInt(Files.readString(AROUND).strip()) / PAGE_BYTES);
+      return Math.max(
+          1, Integer.parseInt(Files.readString(AROUND).strip()) / ScannedMemory.PAGE_BYTES);
     } catch (IOException | NumberFormatException unknown) { // no debugfs, or not for us
-      return USUAL_AROUND_BYTES / PAGE_BYTES;
+      return USUAL_AROUND_BYTES / ScannedMemory.PAGE_BYTES;
     }
   }
 
@@ -115,7 +114,7 @@ public final class UnmapAndObserve implements AccessObserver {
   @Override
   public void look(int first, int pages, BitSet touched) throws IOException {
     long address = memory.address(first);
-    long bytes = (long) pages * PAGE_BYTES;
+    long bytes = (long) pages * ScannedMemory.PAGE_BYTES;
     try {
       pageMap.present(address, pages, touched, first);
     } catch (EOFException none) {
