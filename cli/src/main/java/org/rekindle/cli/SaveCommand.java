@@ -1,7 +1,6 @@
 package org.rekindle.cli;
 
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,6 +13,7 @@ import java.util.Optional;
 import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.Image;
+import org.rekindle.image.ImageWriter;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.scan.Backend;
 import org.rekindle.scan.Scan;
@@ -148,9 +148,7 @@ final class SaveCommand extends Operation {
     if (!qmp.chosen()) {
       throw new ParameterException(command(), "--scan is for QEMU: give --qmp");
     }
-    if (Files.exists(directory)) {
-      throw new FileAlreadyExistsException(directory.toString());
-    }
+    ImageWriter.checkTarget(directory);
     ScannedMemory memory = qmp.memory();
     return Optional.of(
         Scanning.run(
