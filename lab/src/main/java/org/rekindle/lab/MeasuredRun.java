@@ -138,6 +138,11 @@ public final class MeasuredRun {
     }
   }
 
+  /** For a restore that is not ours, but of the same programs. */
+  private void rehearse() throws IOException {
+    rehearse(saved.image(), image -> Strategy.EAGER.plan(image, Strategy.Options.DEFAULT));
+  }
+
   /** Has all programs in memory that a restore needs. */
   private void rehearse(Path directory, Planner planner) throws IOException {
     try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN);
@@ -176,7 +181,7 @@ public final class MeasuredRun {
   /** Restores as one of the subject's rivals does, from what that has saved. */
   public RunResult restoreAsRival(String rival) throws IOException {
     Path file = Objects.requireNonNull(saved.rivals().get(rival), rival);
-    rehearse(saved.image(), image -> Strategy.EAGER.plan(image, Strategy.Options.DEFAULT));
+    rehearse();
     @Nullable String remark = prepareCache(file);
     CostMeter meter = CostMeter.start(conditions.group());
     long startNs = System.nanoTime();
@@ -200,7 +205,7 @@ public final class MeasuredRun {
    */
   public RunResult restoreByHandler(String name, HandlerInC handler, Path memory)
       throws IOException {
-    rehearse(saved.image(), image -> Strategy.EAGER.plan(image, Strategy.Options.DEFAULT));
+    rehearse();
     @Nullable String remark = prepareCache(memory);
     CostMeter meter = CostMeter.start(conditions.group());
     try (HandlerInC.Session session = handler.serve(memory);
