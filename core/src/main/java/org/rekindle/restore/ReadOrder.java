@@ -31,7 +31,7 @@ public final class ReadOrder {
    *
    * A prefetch that has no order (a set found by scanning) is waited for. All of it is wanted, no page sooner than
    * another as far as is known, and each read on its own would make the others later. So a guest with such
-   * a set is never later than one that starts when the set is there.
+   * a set has it about as soon as one that starts when all of it is there.
    *
    * Why not let the device be idle for a while after each miss (anticipatory scheduling, Iyer and
    * Druschel, SOSP'01)? The next miss would be a little faster, but a guest that misses much starves
@@ -68,7 +68,7 @@ public final class ReadOrder {
   /**
    * A read of the prefetch behind a miss takes as long as a disk's seek, 10 ms, which is what the
    * read costs there besides: 1 MiB of a disk of 105 MB/s, a third of that at VEE'11's 33 MB/s.
-   * Twice or half as much is worse on one of these, by up to a half.
+   * Half of it, or half as much again, is worse on one of these, by up to a half.
    */
   private static final long PREFETCH_NS = 10_000_000;
 
@@ -181,7 +181,7 @@ public final class ReadOrder {
     followed = miss != NONE;
     if (followed && !inOneGo) {
       cursor = miss + 1;
-      extentBytes = Math.min(behindMissBytes(), limits.extentBytes());
+      extentBytes = (int) Math.min(behindMissBytes(), limits.extentBytes());
     } else {
       extentBytes = Math.min(limits.extentBytes(), 2 * extentBytes);
     }
@@ -189,8 +189,8 @@ public final class ReadOrder {
     return next == sequence.size() ? front : next;
   }
 
-  /** How much is read after a miss. */
-  private int behindMissBytes() {
+  /** How much is read after a miss, if that is no more than an extent. */
+  private long behindMissBytes() {
     if (room.isGranted()) {
       return limits.extentBytes();
     }
@@ -199,7 +199,7 @@ public final class ReadOrder {
     }
     return unhinderedNs < TELLING_NS
         ? limits.extentBytes()
-        : (int) Math.min(limits.extentBytes(), PREFETCH_NS * unhinderedBytes / unhinderedNs);
+        : PREFETCH_NS * unhinderedBytes / unhinderedNs;
   }
 
   private int missingFrom(int entry) {
