@@ -22,6 +22,7 @@ set_jvm_options() {
 make_aot_cache() {
   rm -f "$1.aot"
   set_jvm_options restore
+  "$JAVA_HOME/bin/java" -cp "$1" org.rekindle.cli.ClassFileUpgrade "${1%/*}"/lib/*.jar || return
   # shellcheck disable=SC2086 # options are words on purpose
   "$JAVA_HOME/bin/java" $jvm_options "-XX:AOTCacheOutput=$1.aot" -cp "$1" org.rekindle.cli.StartTraining
 }
