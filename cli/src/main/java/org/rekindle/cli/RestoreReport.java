@@ -15,6 +15,7 @@ import org.rekindle.responsiveness.ResponsivenessClass;
 import org.rekindle.responsiveness.Stall;
 import org.rekindle.responsiveness.StallTimeline;
 import org.rekindle.restore.Cause;
+import org.rekindle.restore.DutyCycle;
 import org.rekindle.restore.FaultLog;
 import org.rekindle.restore.FaultSink;
 import org.rekindle.restore.Gaps;
@@ -59,7 +60,7 @@ final class RestoreReport {
     }
     json.put("stallScope", stalls.scope().toString().toLowerCase(Locale.ROOT).replace('_', '-'));
     json.put("demandFaults", outcome.demandFaults());
-    json.put("pauses", pauses(outcome.gaps()));
+    json.put("pauses", pauses(outcome.dutyCycle()));
     json.put("serviceUs", ServiceTimes.of(outcome.faults()));
     json.put("bytesRead", outcome.bytesRead());
     json.put("reads", outcome.reads());
@@ -98,13 +99,17 @@ final class RestoreReport {
   }
 
   /** What a fault may have had to wait for, and was ours: looks too far apart, collections. */
-  private static Map<String, @Nullable Object> pauses(Gaps gaps) {
+  private static Map<String, @Nullable Object> pauses(DutyCycle dutyCycle) {
+    Gaps gaps = dutyCycle.all();
+    Gaps ours = dutyCycle.ours();
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("looks", gaps.count());
     json.put("medianGapUs", gaps.quantileNs(0.5) / 1e3);
     json.put("p99GapUs", gaps.quantileNs(0.99) / 1e3);
     json.put("longestGapUs", gaps.longestNs() / 1e3);
     json.put("gapsOver1Ms", gaps.longerThan(1_000_000));
+    json.put("longestOwnGapUs", ours.longestNs() / 1e3);
+    json.put("ownGapsOver1Ms", ours.longerThan(1_000_000));
     json.put("collections", collections(GarbageCollectorMXBean::getCollectionCount));
     json.put("collectionMs", collections(GarbageCollectorMXBean::getCollectionTime));
     return json;

@@ -233,6 +233,18 @@ final class Abi {
   static final int TIMESPEC_SEC = 0;
   static final int TIMESPEC_NSEC = 8;
 
+  // sys/resource.h
+  static final int RUSAGE_THREAD = 1;
+
+  /** {@code struct rusage}, of which these are used. */
+  static final int RUSAGE_BYTES = 144;
+
+  static final int RUSAGE_UTIME_SEC = 0;
+  static final int RUSAGE_UTIME_USEC = 8;
+  static final int RUSAGE_STIME_SEC = 16;
+  static final int RUSAGE_STIME_USEC = 24;
+  static final int RUSAGE_NVCSW = 128;
+
   /** {@code struct pollfd { int fd; short events; short revents; }}. */
   static final int POLLFD_BYTES = 8;
 

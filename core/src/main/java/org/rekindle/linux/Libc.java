@@ -82,6 +82,7 @@ final class Libc {
   private static final MemorySegment PPOLL = function("ppoll");
   private static final MemorySegment PROCESS_VM_READV = function("process_vm_readv");
   private static final MemorySegment CLOCK_GETTIME = function("clock_gettime");
+  private static final MemorySegment GETRUSAGE = function("getrusage");
 
   private Libc() {}
 
@@ -118,6 +119,10 @@ final class Libc {
 
   static int clockGettime(int clock, long timespec) {
     return callInt(CLOCK_GETTIME, clock, timespec, 0, 0, 0, 0);
+  }
+
+  static int getrusage(int who, long rusage) {
+    return callInt(GETRUSAGE, who, rusage, 0, 0, 0, 0);
   }
 
   static int fdatasync(int fd) {

@@ -1,19 +1,11 @@
 package org.rekindle.restore;
 
 /*
- * Nothing that a guest waits for is noticed between two looks of the pager at its faults. So the time
- * from one look to the next, while the pager has work, bounds what we add to a fault: a batch that is
- * too long, a collection, a page of our own heap that is touched first. Time in which the pager waits
- * is not counted, for a fault ends that wait.
- *
  * Counted in buckets that are 1/16 of their power of two wide, so a quantile is at most 6 % too high;
  * the longest is exact. Noting one allocates nothing.
  */
 
-/**
- * How long the pager did not look at the guest's faults: written by the pager thread, read by
- * others once the restore is over.
- */
+/** Lengths of time: written by the pager thread, read by others once the restore is over. */
 public final class Gaps {
   private static final int FINE_BITS = 4;
   private static final int FINE = 1 << FINE_BITS;

@@ -14,7 +14,7 @@ import org.rekindle.workingset.SetSample;
  * @param allInNs when the last page had been placed
  * @param endedNs when the restore ended
  * @param faults every fault
- * @param gaps how long the pager did not look for faults
+ * @param dutyCycle how long the pager did not look for faults
  * @param tally pages placed, by cause
  * @param prefetched the pages that the plan's prefetch brought
  * @param sample what is known of the touches of prefetched pages; see {@link CanaryGuest}
@@ -29,7 +29,7 @@ public record Outcome(
     long allInNs,
     long endedNs,
     FaultLog faults,
-    Gaps gaps,
+    DutyCycle dutyCycle,
     Tally tally,
     BitSet prefetched,
     SetSample sample,
@@ -65,7 +65,7 @@ public record Outcome(
         allInNs,
         endedNs,
         faults,
-        gaps,
+        dutyCycle,
         tally,
         prefetched,
         knownSample,

@@ -63,8 +63,7 @@ final class Pager implements FaultSink {
   private boolean running;
   private boolean gone;
   private boolean finishing;
-  private final Gaps gaps = new Gaps();
-  private long lookedNs; // at the faults, or since when it waits no more; once the guest runs
+  private final DutyCycle dutyCycle = new DutyCycle(); // while the guest runs
   private long startedNs = -1;
   private long allInNs = -1;
   private int zeroFirstNext;
@@ -142,9 +141,7 @@ final class Pager implements FaultSink {
 
   private void look() {
     if (running) {
-      long nowNs = nanoClock.getAsLong();
-      gaps.note(nowNs - lookedNs);
-      lookedNs = nowNs;
+      dutyCycle.looks(nanoClock.getAsLong());
     }
   }
 
@@ -165,7 +162,7 @@ final class Pager implements FaultSink {
   /** Waits until there may be something to do. */
   void idle(long atMostNs) throws IOException {
     guest.await(Math.min(atMostNs, paceNs()));
-    lookedNs = nanoClock.getAsLong();
+    dutyCycle.resumes(nanoClock.getAsLong());
   }
 
   @Override
@@ -550,7 +547,7 @@ final class Pager implements FaultSink {
     guest.start();
     running = true;
     forecast.runs(startedNs);
-    lookedNs = nanoClock.getAsLong();
+    dutyCycle.resumes(nanoClock.getAsLong());
     return true;
   }
 
@@ -604,8 +601,8 @@ final class Pager implements FaultSink {
     return log;
   }
 
-  Gaps gaps() {
-    return gaps;
+  DutyCycle dutyCycle() {
+    return dutyCycle;
   }
 
   long startedNs() {

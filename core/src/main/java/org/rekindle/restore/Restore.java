@@ -102,7 +102,7 @@ public final class Restore {
           pager.allInNs(),
           nanoClock.getAsLong(),
           pager.log(),
-          pager.gaps(),
+          pager.dutyCycle(),
           tally,
           pager.prefetched(),
           SetSample.NONE,

@@ -33,6 +33,7 @@ class AbiTest {
       #include <stdio.h>
       #include <sys/eventfd.h>
       #include <sys/mman.h>
+      #include <sys/resource.h>
       #include <sys/ioctl.h>
       #include <sys/socket.h>
       #include <sys/syscall.h>
@@ -131,6 +132,12 @@ class AbiTest {
           Map.entry("TIMESPEC_BYTES", "sizeof(struct timespec)"),
           Map.entry("TIMESPEC_SEC", "offsetof(struct timespec, tv_sec)"),
           Map.entry("TIMESPEC_NSEC", "offsetof(struct timespec, tv_nsec)"),
+          Map.entry("RUSAGE_BYTES", "sizeof(struct rusage)"),
+          Map.entry("RUSAGE_UTIME_SEC", "offsetof(struct rusage, ru_utime.tv_sec)"),
+          Map.entry("RUSAGE_UTIME_USEC", "offsetof(struct rusage, ru_utime.tv_usec)"),
+          Map.entry("RUSAGE_STIME_SEC", "offsetof(struct rusage, ru_stime.tv_sec)"),
+          Map.entry("RUSAGE_STIME_USEC", "offsetof(struct rusage, ru_stime.tv_usec)"),
+          Map.entry("RUSAGE_NVCSW", "offsetof(struct rusage, ru_nvcsw)"),
           Map.entry("POLLFD_BYTES", "sizeof(struct pollfd)"),
           Map.entry("POLLFD_FD", "offsetof(struct pollfd, fd)"),
           Map.entry("POLLFD_EVENTS", "offsetof(struct pollfd, events)"),

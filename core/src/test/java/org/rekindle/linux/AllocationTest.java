@@ -126,4 +126,10 @@ class AllocationTest {
           ROUNDS);
     }
   }
+
+  @Test
+  void askingForItsOwnUsage() throws IOException {
+    ThreadUsage usage = new ThreadUsage();
+    requireFlat(usage::read, ROUNDS);
+  }
 }

@@ -22,7 +22,15 @@ final class StartReport {
       List.of("JVM", "understood", "begun", "image opened", "vmm answers", "vmm prepared", FIRST);
 
   private static final List<String> PAUSES =
-      List.of("looks", "medianGapUs", "p99GapUs", "gapsOver1Ms", "collections", "longestGapUs");
+      List.of(
+          "looks",
+          "medianGapUs",
+          "p99GapUs",
+          "longestGapUs",
+          "gapsOver1Ms",
+          "collections",
+          "ownGapsOver1Ms",
+          "longestOwnGapUs");
 
   /** By variant, then by milestone or group of faults: a figure for each round. */
   private final Map<String, Map<String, List<Double>>> startMs = new LinkedHashMap<>();
@@ -113,8 +121,8 @@ final class StartReport {
     %s
     ## Pauses
 
-    In the same restores: how long the pager did not look at the guest's faults while it had work (whatever
-    kept it from that, the scheduler of a busy machine too), and the collections of its JVM.
+    In the same restores: how long the pager did not look at the guest's faults while it had work, and the
+    collections of its JVM. *Own*: not those parts in which the scheduler let others run in the pager's place.
 
     %s
     ## How fast the first faults are served
