@@ -10,7 +10,6 @@ import org.rekindle.cli.report.HtmlReport;
 import org.rekindle.json.Json;
 import org.rekindle.lab.DebianGuest;
 import org.rekindle.lab.GuestKit;
-import org.rekindle.lab.Results;
 import org.rekindle.lab.evaluation.EvaluatedGuest;
 import org.rekindle.lab.evaluation.Evaluation;
 import org.rekindle.lab.paper.PaperTables;
@@ -137,11 +136,12 @@ final class LabPaperCommand extends Operation {
             out,
             Version.number());
     try (Telling telling = new Telling(this)) {
+      Evaluation evaluation = new Evaluation(settings, telling);
       publish(
           new Result(
-              new Evaluation(settings, telling).run(),
+              evaluation.run(),
               Json.parseObject(Files.readString(out.resolve("evaluation.json")))));
+      HtmlReport.write(evaluation.results(), out.resolve("report.html"));
     }
-    HtmlReport.write(Results.read(out.resolve("results.json")), out.resolve("report.html"));
   }
 }

@@ -26,6 +26,9 @@ record EstimatedMachine(DemoMachine machine) implements EstimatedGuest {
   /** What Linux and its initramfs need beside the workload's data. */
   private static final int LINUX_MIB = 96;
 
+  /** Then there is room for the work, too. */
+  static final int LEAST_MIB = 128;
+
   private static final Duration MONITOR = Duration.ofSeconds(30);
 
   /**

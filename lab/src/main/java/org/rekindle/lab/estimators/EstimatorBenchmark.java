@@ -20,6 +20,10 @@ public final class EstimatorBenchmark {
     Path out = Files.createDirectories(Path.of(arguments[1]));
     int rounds = Integer.parseInt(arguments[2]);
     int memoryMiB = Integer.parseInt(arguments[3]);
+    if (memoryMiB < EstimatedMachine.LEAST_MIB) {
+      say("a Linux and its work need %d MiB or more".formatted(EstimatedMachine.LEAST_MIB));
+      System.exit(2);
+    }
     List<EstimatedGuest> guests =
         List.of(
             new EstimatedProcess(DemoProcess.ofSize(memoryMiB)),

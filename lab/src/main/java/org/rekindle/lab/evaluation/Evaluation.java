@@ -97,8 +97,8 @@ public final class Evaluation {
         out.resolve(SIMULATED).resolve("check.md"),
         "# The simulator beside measured restores\n\nMade by `rekindle lab paper`; do not edit.\n\n"
             + SimulatorTables.of(checks));
-    List<RunResult> withoutLogs = runs.stream().map(Evaluation::withoutFaultLog).toList();
-    Results.write(environment(), withoutLogs, out.resolve("results.json"));
+    List<RunResult> inShort = results().runs().stream().map(RunResult::inShort).toList();
+    Results.write(environment(), inShort, out.resolve("results.json"));
     Map<String, @Nullable Object> derived = new LinkedHashMap<>();
     derived.put("simulator", checks.stream().map(SimulatorCheck.Row::members).toList());
     derived.put("policies", policies.stream().map(PolicyStudy.Row::members).toList());
@@ -107,6 +107,15 @@ public final class Evaluation {
     String tables = new EvaluationTables(environment(), runs, checks, policies).text();
     Files.writeString(out.resolve("tables.md"), tables);
     return tables;
+  }
+
+  /**
+   * What was measured, whole; the file has it without beats and curves, which are with each run and
+   * twenty times as long.
+   */
+  public Results results() {
+    List<RunResult> withoutLogs = runs.stream().map(Evaluation::withoutFaultLog).toList();
+    return new Results(List.of(new Results.Session(environment(), withoutLogs, settings.out())));
   }
 
   /**

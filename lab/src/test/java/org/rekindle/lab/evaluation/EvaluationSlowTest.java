@@ -74,6 +74,9 @@ class EvaluationSlowTest {
     assertThat(runs)
         .extracting(run -> run.condition().strategy())
         .containsExactlyElementsOf(Contender.STRATEGIES.stream().map(Contender::label).toList());
+    assertThat(runs).allMatch(run -> run.progress().beatsMs().isEmpty());
+    assertThat(Results.read(folder.resolve("out/runs/small/lazy-1/results.json")).runs())
+        .allMatch(run -> !run.progress().beatsMs().isEmpty());
     assertThat(runs).allMatch(run -> Boolean.TRUE.equals(run.evidence().memoryIdentical()));
     assertThat(runs)
         .filteredOn(run -> run.condition().strategy().endsWith("trace"))
