@@ -7,7 +7,7 @@
 #   Xmx                  for the index of a guest of 80 GiB; REKINDLE_JAVA_OPTS can raise it
 #   Xlog                 a cache that does not fit is no matter for the user
 #   UsePerfData          its counters are a file under /tmp that the JVM writes to when it stops all threads: a
-#                        restore must not wait for that disk; it starts 5 ms sooner, too
+#                        restore must not wait for that disk
 #   TieredStopAtLevel=1  where a guest waits: the JIT's last tier compiles at the time of its first
 #                        faults, on the processor that it needs. Saves and imports hash and compress for
 #                        seconds, and are better off with it.
@@ -19,7 +19,7 @@ set_jvm_options() {
 }
 
 # Makes the AOT cache of the jar in $1, beside it: the classes of a restore as they are once loaded and
-# linked. It fits this jar at this path, this JDK and this collector; else the JVM starts without it, by
+# linked; first, those of libraries are made fit for it. It fits this jar at this path, this JDK and this collector; else the JVM starts without it, by
 # itself.
 make_aot_cache() {
   rm -f "$1.aot"

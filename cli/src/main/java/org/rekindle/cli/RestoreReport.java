@@ -98,7 +98,7 @@ final class RestoreReport {
     return json;
   }
 
-  /** What a fault may have had to wait for, and was ours: looks too far apart, collections. */
+  /** What a fault may have had to wait for: looks too far apart, ours and others', collections. */
   private static Map<String, @Nullable Object> pauses(DutyCycle dutyCycle) {
     Gaps gaps = dutyCycle.all();
     Gaps ours = dutyCycle.ours();
