@@ -91,11 +91,12 @@ public final class ReadOrder {
   /** Where the last extent ended. */
   private volatile int cursor;
 
-  private final MissRoom room = new MissRoom();
+  private final MissRoom room;
 
   private boolean filling;
   private int extentBytes;
   private boolean followed; // a miss, with the newest extent
+  private int missesAtTake; // of the newest extent
   private long readBytes;
   private long readNs;
   private long unhinderedBytes;
@@ -110,6 +111,7 @@ public final class ReadOrder {
     this.limits = limits;
     this.ahead = new AtomicLongArray((sequence.size() >>> 6) + 1);
     this.extentBytes = limits.extentBytes();
+    this.room = new MissRoom(limits.extentBytes());
     this.fillLeftBytes = sequence.fillBytes();
   }
 
@@ -123,7 +125,7 @@ public final class ReadOrder {
 
   /** An extent that was taken has been read. */
   public void read(long bytes, long beganNs, long endNs) {
-    room.read(bytes, beganNs, endNs, missesRead.get());
+    room.read(bytes, beganNs, endNs, missesAtTake, missesRead.get());
     long ns = endNs - beganNs;
     readBytes += bytes;
     readNs += ns;
@@ -222,6 +224,7 @@ public final class ReadOrder {
    * @param mayJoin asked in order, for each entry that lies near enough and is needed
    */
   public int take(int first, IntPredicate mayJoin) {
+    missesAtTake = missesRead.get();
     int end =
         sequence.extentEnd(
             first,

@@ -1,6 +1,7 @@
 package org.rekindle.restore;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import org.junit.jupiter.api.Test;
 
@@ -9,12 +10,16 @@ class MissRoomTest {
   private static final long MS = 1_000_000;
   private static final long BYTES = 1 << 20;
 
-  private final MissRoom room = new MissRoom();
+  private final MissRoom room = new MissRoom((int) BYTES);
   private long nowNs;
   private int missesRead;
 
   private void read(long tookNs) {
-    room.read(BYTES, nowNs, nowNs + tookNs, missesRead);
+    read(BYTES, tookNs);
+  }
+
+  private void read(long bytes, long tookNs) {
+    room.read(bytes, nowNs, nowNs + tookNs, missesRead, missesRead);
     nowNs += tookNs;
   }
 
@@ -102,5 +107,48 @@ class MissRoomTest {
       read(96 * MS);
     }
     assertThat(room.nsPerByte()).isEqualTo(10.0 * MS / BYTES); // ten reads in a tenth of a second
+  }
+
+  /** One small read and ten misses pass within 6 ms, the next read waits. */
+  private void sliceOfMisses(long bytes) {
+    read(bytes, MS);
+    missesRead += 10;
+    nowNs += 5 * MS;
+    read(bytes, 94 * MS);
+  }
+
+  @Test
+  void missesThatTakeNearlyEveryGrantTellOfIt() {
+    sliceOfMisses(BYTES / 8);
+    assertThat(room.isGranted()).isFalse();
+    sliceOfMisses(BYTES / 8);
+    assertThat(room.isGranted()).isTrue();
+    assertThat(room.nsPerByte()).isCloseTo(100.0 * MS / 12 / BYTES, withinPercentage(1));
+  }
+
+  @Test
+  void howMuchIsGrantedIsKnownOnceReadsAreLarge() {
+    sliceOfMisses(BYTES / 8);
+    sliceOfMisses(BYTES / 8);
+    double asIfAllReadsWereGrantedWhole = room.nsPerByte();
+    for (int slice = 0; slice < 2; slice++) { // but five large ones are all
+      missesRead += 4;
+      nowNs += 2 * MS;
+      read(BYTES, 98 * MS);
+    }
+    assertThat(room.nsPerByte())
+        .isCloseTo(100.0 * MS / 5 / BYTES, withinPercentage(1))
+        .isNotCloseTo(asIfAllReadsWereGrantedWhole, withinPercentage(10));
+  }
+
+  @Test
+  void aDiskThatSeeksForMissesIsNotTakenForOneThatGrants() {
+    for (int i = 0; i < 1_000; i++) {
+      missesRead += 1 + i % 3;
+      nowNs += (1 + i % 3) * 12L * MS;
+      read(BYTES / 8, 16 * MS);
+      read(BYTES, 45 * MS);
+      assertThat(room.isGranted()).isFalse();
+    }
   }
 }

@@ -192,8 +192,9 @@ class ReadOrderTest {
         nowNs += tookNs;
       }
     }
-    // Five for misses and five in bulk were granted in each tenth of a second.
-    assertThat(order.inOneGoNs()).isEqualTo(10.0 * MS * PAGES / FIRST);
+    // Five for misses and five in bulk were granted in each tenth of a second: ten of whole
+    // extents.
+    assertThat(order.inOneGoNs()).isEqualTo(10.0 * MS * PAGES / EXTENT);
   }
 
   @Test
