@@ -101,6 +101,20 @@ class MissForecastTest {
   }
 
   @Test
+  void aGuestThatOnlyWaitsLeavesLittleOfAWindowToTheFill() {
+    // All of the set within a tenth of a second: 8 misses for the first thousandth of it, 50 ms
+    // each.
+    Profile atOnce = profile(rank -> 10_000L * rank);
+    MissForecast forecast = new MissForecast(atOnce, TtrTarget.DEFAULT);
+    forecast.runs(0);
+    forecast.waits(100_000);
+    IntStream.range(0, 8).forEach(_ -> forecast.missed());
+    forecast.reads(0);
+    forecast.served(400 * MS);
+    assertThat(forecast.expectedNs(SECOND_NS)).isGreaterThan(2 * (double) SECOND_NS);
+  }
+
+  @Test
   void itIsLookedAtAfterEightMissesAndThenAfterAQuarterMore() {
     MissForecast forecast = new MissForecast(SOON, TtrTarget.DEFAULT);
     forecast.missed();
