@@ -16,12 +16,17 @@ public final class GapClosing {
    * read nearly the whole image. There, neighbours are touched at quite different times, and that
    * tells.
    *
+   * A gap is an exception in a row of pages, no wider than the rows at its sides are long together. A guest
+   * that takes every fifth page steps over the others on purpose: with its gaps closed, too, the set of one
+   * in QEMU that walks through 64 MiB grew from 16,937 pages to 76,769, and it waited for 3,000 of its own
+   * until 0.6 s, where it could have run from the start.
+   *
    * A set that was found by scanning tells no order within a sweep, so it stays as it is: in the order of
    * addresses all neighbours would seem to be touched together. (With its gaps closed, a fifth of
    * memory that is touched at random grew fourfold, and its prefetch with it: 5.2 s instead of 1.2.)
    *
-   * It fails where a guest steps over pages on purpose, as through one column of a table: then up to
-   * MOST_PAGES are read for each page of the set.
+   * It fails where a guest steps over rows of pages on purpose, as through one column of a table: then
+   * up to two are read for each page of the set.
    */
 
   /**
@@ -44,6 +49,7 @@ public final class GapClosing {
       return set.pages();
     }
     int[] ranks = byAddress(set);
+    int[] row = rows(set, ranks);
     int[] below = new int[set.size()]; // how many pages come with that of a rank, just below it
     int[] above = new int[set.size()];
     int total = set.size();
@@ -51,7 +57,7 @@ public final class GapClosing {
       int low = ranks[i - 1];
       int high = ranks[i];
       int gap = set.page(high) - set.page(low) - 1;
-      if (gap > 0 && gap <= MOST_PAGES && Math.abs(high - low) <= MOST_TOUCHES) {
+      if (gap > 0 && gap <= Math.min(MOST_PAGES, row[i - 1] + row[i]) && together(low, high)) {
         if (low < high) {
           above[low] = gap;
         } else {
@@ -73,6 +79,31 @@ public final class GapClosing {
       }
     }
     return order;
+  }
+
+  private static boolean together(int rank, int otherRank) {
+    return Math.abs(otherRank - rank) <= MOST_TOUCHES;
+  }
+
+  /**
+   * How long the row is that each page is in: neighbours in memory, touched together.
+   *
+   * @param ranks by page number, as the result
+   */
+  private static int[] rows(Profile set, int[] ranks) {
+    int[] row = new int[ranks.length];
+    int first = 0;
+    for (int i = 1; i <= ranks.length; i++) {
+      boolean goesOn =
+          i < ranks.length
+              && set.page(ranks[i]) == set.page(ranks[i - 1]) + 1
+              && together(ranks[i - 1], ranks[i]);
+      if (!goesOn) {
+        Arrays.fill(row, first, i, i - first);
+        first = i;
+      }
+    }
+    return row;
   }
 
   /** The ranks of a set's pages, by page number. */

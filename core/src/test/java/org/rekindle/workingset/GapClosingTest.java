@@ -40,8 +40,31 @@ class GapClosingTest {
 
   @Test
   void aGapAsWideAsABlockStaysOpen() {
-    assertThat(closed(10, 18)).hasSize(9);
-    assertThat(closed(10, 19)).containsExactly(10, 19);
+    int[] sevenApart = {6, 7, 8, 9, 10, 18, 19, 20, 21};
+    assertThat(closed(sevenApart)).hasSize(9 + 7);
+    int[] eightApart = {6, 7, 8, 9, 10, 19, 20, 21, 22};
+    assertThat(closed(eightApart)).isEqualTo(eightApart);
+  }
+
+  @Test
+  void aGapWiderThanTheRowsAtItsSidesStaysOpen() {
+    assertThat(closed(10, 14)).containsExactly(10, 14);
+    assertThat(closed(10, 11, 15)).containsExactly(10, 11, 12, 13, 14, 15);
+    int[] everyFifth = IntStream.range(0, 1_000).map(rank -> 5 * rank).toArray();
+    assertThat(closed(everyFifth)).isEqualTo(everyFifth);
+  }
+
+  @Test
+  void neighboursThatWereTouchedApartAreNoRow() {
+    int[] pages = new int[40];
+    Arrays.setAll(pages, rank -> 1_000 + 100 * rank);
+    pages[0] = 9; // long before the others of its row
+    pages[38] = 10;
+    pages[39] = 14;
+    assertThat(closed(pages)).isEqualTo(pages);
+    pages[37] = 9;
+    pages[0] = 500;
+    assertThat(closed(pages)).hasSize(40 + 3);
   }
 
   @Test
