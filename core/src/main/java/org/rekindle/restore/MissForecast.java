@@ -169,8 +169,7 @@ final class MissForecast {
     private double guestNs;
     private double elapsedNs;
     private double filledNs; // of reading in one go, so much is done by then
-    private double lastStepNs; // that the guest ran for
-    private double lastElapsedNs; // in it, waiting too
+    private double ranShare; // of the last step
 
     void reset(double newInOneGoNs) {
       inOneGoNs = newInOneGoNs;
@@ -180,8 +179,6 @@ final class MissForecast {
       stepNs = Math.min((double) target.windowNs(), inOneGoNs) / FIRST_STEPS;
       elapsedNs = 0;
       filledNs = 0;
-      lastStepNs = 0;
-      lastElapsedNs = 0;
     }
 
     boolean isOver() {
@@ -191,18 +188,16 @@ final class MissForecast {
     void step() {
       double missedShare = 1 - filledNs / inOneGoNs;
       double stallNs = (touches(guestNs + stepNs) - touches(guestNs)) * touchNs * missedShare;
-      lastStepNs = stepNs;
-      lastElapsedNs = stepNs + stallNs;
-      guestNs += lastStepNs;
-      elapsedNs += lastElapsedNs;
+      ranShare = stepNs / (stepNs + stallNs);
+      guestNs += stepNs;
+      elapsedNs += stepNs + stallNs;
       filledNs += stepNs + stallNs * FILL_SHARE;
       stepNs *= STEP;
     }
 
     /** The guest's time at a moment in the last step, or after the last. */
     double guestNs(double atNs) {
-      double behindNs = elapsedNs - atNs;
-      return behindNs <= 0 ? guestNs - behindNs : guestNs - lastStepNs * behindNs / lastElapsedNs;
+      return guestNs + (atNs - elapsedNs) * (atNs < elapsedNs ? ranShare : 1);
     }
   }
 

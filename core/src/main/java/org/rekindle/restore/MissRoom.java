@@ -43,7 +43,8 @@ final class MissRoom {
 
   /**
    * Of reads that pass at once, misses too, a share of the time between two bulk reads that are
-   * held up: far less than a disk needs for a seek. What the guest runs meanwhile is in it.
+   * held up: far less than a disk needs for a seek, far more than the 0.1 ms that a read took here
+   * which passed (ThrottledDisk). What the guest runs meanwhile is in it.
    */
   private static final long AT_ONCE_NS = 2_000_000;
 

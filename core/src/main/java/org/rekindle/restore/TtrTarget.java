@@ -19,12 +19,7 @@ public record TtrTarget(long windowNs, double utilisation) {
     }
   }
 
-  /** How long the guest may stand still in a window. */
-  double stallNs() {
-    return (1 - utilisation) * windowNs;
-  }
-
-  /** How long it runs in a window in which it stands still for so long. */
+  /** How long the guest runs at least in a window that meets it. */
   double ranNs() {
     return utilisation * windowNs;
   }
