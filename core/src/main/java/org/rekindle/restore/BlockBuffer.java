@@ -5,6 +5,8 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.image.PageStore;
+import org.rekindle.linux.FreshMemory;
+import org.rekindle.linux.LinuxException;
 
 /**
  * A decoded block on its way from a reader thread to the pager: in memory of its own, which is
@@ -41,13 +43,18 @@ public final class BlockBuffer {
 
   /** So many buffers without memory, for a guest that has none. */
   public static BlockBuffer[] empty(int buffers) {
-    return pool(buffers, 0, Arena.ofAuto(), null);
+    return pool(buffers, 0, MemorySegment.NULL, null);
   }
 
   /** So many buffers for blocks of up to so many slots. */
-  static BlockBuffer[] pool(int buffers, int slots, Arena arena, @Nullable DecodedBlocks shared) {
+  static BlockBuffer[] pool(int buffers, int slots, Arena arena, @Nullable DecodedBlocks shared)
+      throws LinuxException {
     long bytes = (long) slots * MemoryMap.PAGE_BYTES;
-    MemorySegment own = arena.allocate(buffers * bytes, MemoryMap.PAGE_BYTES);
+    return pool(buffers, bytes, FreshMemory.allocate(buffers * bytes, arena), shared);
+  }
+
+  private static BlockBuffer[] pool(
+      int buffers, long bytes, MemorySegment own, @Nullable DecodedBlocks shared) {
     BlockBuffer[] pool = new BlockBuffer[buffers];
     for (int i = 0; i < buffers; i++) {
       pool[i] = new BlockBuffer(own, i * bytes, shared);

@@ -5,7 +5,7 @@ import java.lang.foreign.Arena;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.rekindle.image.PageStore;
-import org.rekindle.linux.IoBuffer;
+import org.rekindle.linux.FreshMemory;
 
 /**
  * Reads what a plan fetches in bulk, in its order, one extent after the other, without a pause
@@ -51,7 +51,7 @@ final class ExtentReader implements Runnable {
     this.read = new SpscRing<>(limits.extents());
     for (int i = 0; i < limits.extents(); i++) {
       int bytes = limits.extentBytes() + sequence.maxStoredBytes() + 2 * ALIGNMENT;
-      extents[i] = new Extent(IoBuffer.allocate(bytes, arena));
+      extents[i] = new Extent(FreshMemory.allocateHuge(bytes, arena));
       free.offer(extents[i]);
     }
   }

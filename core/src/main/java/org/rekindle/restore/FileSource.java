@@ -81,7 +81,7 @@ final class FileSource implements BlockSource {
   }
 
   /** Buffers that hold no shared frame any more once the restore has ended, however it does. */
-  private BlockBuffer[] buffers(int count, int slots) {
+  private BlockBuffer[] buffers(int count, int slots) throws IOException {
     BlockBuffer[] buffers = BlockBuffer.pool(count, slots, arena, shared);
     scope.add(() -> {
       for (BlockBuffer buffer : buffers) {

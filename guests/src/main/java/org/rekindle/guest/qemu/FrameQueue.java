@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import org.rekindle.linux.FreshMemory;
+import org.rekindle.linux.LinuxException;
 
 /**
  * Frames that wait to be sent, first in first out, in one piece of native memory.
@@ -31,18 +33,18 @@ final class FrameQueue {
   private long frame = NONE; // the length word of the frame that is being written
   private long sendEnd; // where the frame that is being sent ends; equals read between frames
 
-  FrameQueue(Arena arena, long capacityBytes) {
+  FrameQueue(Arena arena, long capacityBytes) throws LinuxException {
     this.arena = arena;
-    this.buffer = arena.allocate(capacityBytes, Long.BYTES);
+    this.buffer = FreshMemory.allocate(capacityBytes, arena);
   }
 
   /** Makes room for a frame of so many bytes, by allocation where needed. */
-  void reserve(long bytes) {
+  void reserve(long bytes) throws LinuxException {
     if (hasRoom(bytes)) {
       return;
     }
     MemorySegment larger =
-        arena.allocate(Math.max(2 * buffer.byteSize(), write + bytes + LENGTH_BYTES), Long.BYTES);
+        FreshMemory.allocate(Math.max(2 * buffer.byteSize(), write + bytes + LENGTH_BYTES), arena);
     MemorySegment.copy(buffer, 0, larger, 0, write);
     buffer = larger;
   }

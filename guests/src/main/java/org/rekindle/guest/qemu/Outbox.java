@@ -2,6 +2,7 @@ package org.rekindle.guest.qemu;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import org.rekindle.linux.LinuxException;
 import org.rekindle.linux.UnixSocket;
 
 /**
@@ -18,7 +19,8 @@ final class Outbox {
   private FrameQueue current;
   private boolean closed;
 
-  Outbox(UnixSocket socket, Arena arena, long openingBytes, long urgentBytes, long bulkBytes) {
+  Outbox(UnixSocket socket, Arena arena, long openingBytes, long urgentBytes, long bulkBytes)
+      throws LinuxException {
     this.socket = socket;
     this.opening = new FrameQueue(arena, openingBytes);
     this.urgent = new FrameQueue(arena, urgentBytes);

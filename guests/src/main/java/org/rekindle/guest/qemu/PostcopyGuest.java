@@ -215,7 +215,7 @@ public final class PostcopyGuest implements Guest {
     return BATCH_PAGES;
   }
 
-  private void writeGreeting(SavedMachine machine) {
+  private void writeGreeting(SavedMachine machine) throws IOException {
     byte[] machineType = machine.machineType().getBytes(StandardCharsets.UTF_8);
     byte[] subsections = machine.configuration();
     FrameQueue queue = outbox.opening();
@@ -294,7 +294,7 @@ public final class PostcopyGuest implements Guest {
   }
 
   /** RAM_DISCARD commands for every run of pages that was not sent. */
-  private void writeDiscards(FrameQueue queue) {
+  private void writeDiscards(FrameQueue queue) throws IOException {
     for (int region = 0; region < names.length; region++) {
       int first = memory.firstPage(region);
       int end = memory.firstPage(region) + memory.region(region).pages();
@@ -456,7 +456,7 @@ public final class PostcopyGuest implements Guest {
   }
 
   @Override
-  public void finish() {
+  public void finish() throws IOException {
     if (!started || sent.count() != memory.pages()) {
       throw new IllegalStateException(
           "%d of %d pages were placed".formatted(sent.count(), memory.pages()));

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Random;
 import org.rekindle.lab.ColdCache;
 import org.rekindle.lab.MeasuredRun;
-import org.rekindle.linux.IoBuffer;
+import org.rekindle.linux.FreshMemory;
 import org.rekindle.linux.StoreFile;
 
 /**
@@ -43,7 +43,7 @@ final class DeviceProbe {
     }
     try (StoreFile store = StoreFile.open(file);
         Arena arena = Arena.ofConfined()) {
-      MemorySegment buffer = IoBuffer.allocate(DeviceCurve.EXTENT_BYTES, arena);
+      MemorySegment buffer = FreshMemory.allocateHuge(DeviceCurve.EXTENT_BYTES, arena);
       pause(IDLE_MS);
       DeviceCurve sequential = sequential(store, buffer, warm);
       pause(IDLE_MS);
