@@ -35,7 +35,7 @@ import org.rekindle.restore.Strategy;
  * after a restore that filled slowly for a minute, and the next one would page them in from the disk that
  * is slowed down for it: up to 550 reads and 4.5 s in runs that were measured without.
  *
- * Cache dropped and verified; the clock starts with the restore command, which here is the call
+ * Cache dropped and verified, and free memory really there (HostMemory); the clock starts with the restore command, which here is the call
  * that starts the process to restore into (or, where such a process waits already, the call that has
  * it come back); beats are stamped as they come, on a thread of their own; the restore runs to its end;
  * then the guest is watched until it is back to normal, or for so long that it evidently does not come
@@ -46,6 +46,9 @@ import org.rekindle.restore.Strategy;
 public final class MeasuredRun {
   /** Steady state is three windows of a second; after this it is not coming any more. */
   private static final long WATCH_NS = 15_000_000_000L;
+
+  /** What the pager and the VMM need beside the guest's memory, generously. */
+  private static final long BUFFER_BYTES = 128 << 20;
 
   private static final Duration NEXT_BEAT = Duration.ofSeconds(60);
 
@@ -103,7 +106,7 @@ public final class MeasuredRun {
   /** Restores one of the subject's images with our pager. */
   public RunResult restore(String strategy, Path directory, Planner planner) throws IOException {
     rehearse(directory, planner);
-    @Nullable String remark = prepareCache(directory);
+    @Nullable String remark = prepareMemory(directory);
     CostMeter meter = CostMeter.start(conditions.group());
     long startNs = System.nanoTime();
     try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN);
@@ -182,7 +185,7 @@ public final class MeasuredRun {
   public RunResult restoreAsRival(String rival) throws IOException {
     Path file = Objects.requireNonNull(saved.rivals().get(rival), rival);
     rehearse();
-    @Nullable String remark = prepareCache(file);
+    @Nullable String remark = prepareMemory(file);
     CostMeter meter = CostMeter.start(conditions.group());
     long startNs = System.nanoTime();
     try (Subject.Returning machine = saved.subject().startForRestore(Subject.Purpose.RUN)) {
@@ -206,7 +209,7 @@ public final class MeasuredRun {
   public RunResult restoreByHandler(String name, HandlerInC handler, Path memory)
       throws IOException {
     rehearse();
-    @Nullable String remark = prepareCache(memory);
+    @Nullable String remark = prepareMemory(memory);
     CostMeter meter = CostMeter.start(conditions.group());
     try (HandlerInC.Session session = handler.serve(memory);
         Image image = Image.open(saved.image())) {
@@ -231,15 +234,21 @@ public final class MeasuredRun {
     }
   }
 
-  /** Drops or reads the files; what a reader of the results should know, if that failed. */
-  private @Nullable String prepareCache(Path files) throws IOException {
-    return switch (conditions.cache()) {
-      case COLD -> {
-        ColdCache.Result cache = ColdCache.drop(List.of(files));
-        yield cache.isCold() ? null : cache.toString();
-      }
-      case WARM -> WarmCache.fill(files);
-    };
+  /**
+   * Drops or reads the files, and has free memory; what a reader of the results should know, if
+   * that failed.
+   */
+  private @Nullable String prepareMemory(Path files) throws IOException {
+    @Nullable String remark =
+        switch (conditions.cache()) {
+          case COLD -> {
+            ColdCache.Result cache = ColdCache.drop(List.of(files));
+            yield cache.isCold() ? null : cache.toString();
+          }
+          case WARM -> WarmCache.fill(files);
+        };
+    HostMemory.touch(((long) saved.subject().memoryMiB() << 20) + BUFFER_BYTES);
+    return remark;
   }
 
   /** When the restore is commanded: before the start of the process, or now that it waits. */

@@ -240,6 +240,9 @@ final class Contest {
             : "Before each run its files were read into the page cache, and that was verified by"
                 + " mincore.");
     method.add(
+        "Before each run free memory of the guest's size was used and freed, as a hypervisor may have"
+            + " taken it.");
+    method.add(
         "The competitors alternate: each round has a restore by each of them and begins with another"
             + " one. The device was measured at the beginning of each round, in the same control"
             + " group.");

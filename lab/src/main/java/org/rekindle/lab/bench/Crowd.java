@@ -14,6 +14,7 @@ import org.rekindle.image.Image;
 import org.rekindle.image.MemoryMap;
 import org.rekindle.lab.ColdCache;
 import org.rekindle.lab.DiskThrottle;
+import org.rekindle.lab.HostMemory;
 import org.rekindle.lab.SavedSubject;
 import org.rekindle.lab.Subject;
 import org.rekindle.responsiveness.Stall;
@@ -55,6 +56,7 @@ final class Crowd {
       }
       DecodedBlocks shared = scope.add(new DecodedBlocks(image, SHARED_BYTES));
       ColdCache.drop(List.of(saved.image()));
+      HostMemory.touch((long) guests * saved.subject().memoryMiB() << 20);
       DiskThrottle.Usage before = group == null ? null : group.usage();
       long commandNs = System.nanoTime();
       List<Outcome> outcomes = restoreAll(image, machines, shared);
