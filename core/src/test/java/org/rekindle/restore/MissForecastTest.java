@@ -24,6 +24,9 @@ class MissForecastTest {
   /** As many in each second of a minute. */
   private static final Profile EVENLY = profile(rank -> 60 * SECOND_NS / PAGES * rank);
 
+  /** Within a tenth of a second. */
+  private static final Profile AT_ONCE = profile(rank -> 10_000L * rank);
+
   private static Profile profile(java.util.function.IntToLongFunction touchNs) {
     Access[] access = new Access[PAGES];
     Arrays.fill(access, Access.UNKNOWN);
@@ -102,10 +105,8 @@ class MissForecastTest {
 
   @Test
   void aGuestThatOnlyWaitsLeavesLittleOfAWindowToTheFill() {
-    // All of the set within a tenth of a second: 8 misses for the first thousandth of it, 50 ms
-    // each.
-    Profile atOnce = profile(rank -> 10_000L * rank);
-    MissForecast forecast = new MissForecast(atOnce, TtrTarget.DEFAULT);
+    // 8 misses for the first thousandth of the set, 50 ms each.
+    MissForecast forecast = new MissForecast(AT_ONCE, TtrTarget.DEFAULT);
     forecast.runs(0);
     forecast.waits(100_000);
     IntStream.range(0, 8).forEach(_ -> forecast.missed());
@@ -115,11 +116,29 @@ class MissForecastTest {
   }
 
   @Test
-  void itIsLookedAtAfterEightMissesAndThenAfterAQuarterMore() {
+  void itIsLookedAtAfterFourMissesAndThenAfterAQuarterMore() {
     MissForecast forecast = new MissForecast(SOON, TtrTarget.DEFAULT);
     forecast.missed();
     forecast.served(MS);
     int[] looks = IntStream.rangeClosed(2, 40).filter(_ -> forecast.missed()).toArray();
-    assertThat(looks).containsExactly(8, 10, 12, 15, 18, 22, 27, 33);
+    assertThat(looks).containsExactly(4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33);
+  }
+
+  /** Whether a guest that waited 20 ms for each of so many misses is given up for a minute. */
+  private static boolean givesUp(Profile profile, int misses, long ranNs) {
+    MissForecast forecast = new MissForecast(profile, TtrTarget.DEFAULT);
+    forecast.runs(0);
+    forecast.waits(ranNs);
+    IntStream.range(0, misses).forEach(_ -> forecast.missed());
+    forecast.reads(0);
+    forecast.served(misses * 20L * MS);
+    return forecast.givesUp(MINUTE_NS, 0);
+  }
+
+  @Test
+  void fewMissesAreEnoughIfTheGuestIsClearlyLost() {
+    assertThat(givesUp(AT_ONCE, 4, MS / 50)).isTrue(); // it does nothing but wait
+    assertThat(givesUp(EVENLY, 7, 70 * MS)).isFalse(); // two thirds of its time
+    assertThat(givesUp(EVENLY, 8, 80 * MS)).isTrue();
   }
 }

@@ -65,8 +65,21 @@ class MissRoomTest {
   void aDeviceThatHoldsUpOneReadAfterEveryFewGrantsThem() {
     slice();
     assertThat(room.isGranted()).isFalse();
+    assertThat(room.nsPerByte()).isEqualTo(100.0 * MS / 11 / BYTES); // at a guess
+    room.missed(nowNs);
+    assertThat(room.restNs(nowNs)).isZero();
     slice();
     assertThat(room.isGranted()).isTrue();
+  }
+
+  @Test
+  void aGuessIsDroppedIfTheNextReadThatIsHeldUpSpeaksAgainstIt() {
+    slice();
+    for (int read = 0; read < 100; read++) {
+      read(2 * MS);
+    }
+    read(80 * MS);
+    assertThat(room.nsPerByte()).isZero();
   }
 
   @Test

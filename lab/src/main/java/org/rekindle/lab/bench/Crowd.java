@@ -56,7 +56,7 @@ final class Crowd {
       }
       DecodedBlocks shared = scope.add(new DecodedBlocks(image, SHARED_BYTES));
       ColdCache.drop(List.of(saved.image()));
-      HostMemory.touch((long) guests * saved.subject().memoryMiB() << 20);
+      HostMemory.touch(((long) guests * saved.subject().memoryMiB()) << 20);
       DiskThrottle.Usage before = group == null ? null : group.usage();
       long commandNs = System.nanoTime();
       List<Outcome> outcomes = restoreAll(image, machines, shared);
