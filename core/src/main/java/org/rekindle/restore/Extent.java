@@ -20,6 +20,14 @@ final class Extent {
 
   static final long NOT_READ = -1;
 
+  /** What {@link ReadOrder} wants to know when it has been read. */
+  boolean followsMiss;
+
+  int missesBefore;
+
+  /** Whether {@link #staging} has it all, or needs nothing. */
+  volatile boolean isRead;
+
   Extent(MemorySegment staging) {
     this.staging = staging;
   }

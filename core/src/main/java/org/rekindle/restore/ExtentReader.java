@@ -2,20 +2,28 @@ package org.rekindle.restore;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
-import org.rekindle.image.PageStore;
 import org.rekindle.linux.FreshMemory;
 
 /**
  * Reads what a plan fetches in bulk, in its order, one extent after the other, without a pause
- * between them.
+ * between them; several at the same time where the device gives more then ({@link QueueDepth}),
+ * each by a thread of its own.
  */
-final class ExtentReader implements Runnable {
+final class ExtentReader {
   /*
    * Blocks are read in extents: neighbours in the file, and what lies between them where the gap is small, in one
    * direct read. Why not block by block: a device that is bounded by reads a second (a disk: about 120) would give
-   * 30 KiB of each. Why not more than an extent at a time: a demand read queues behind what is in flight.
+   * 30 KiB of each. Why not larger ones, or many at a time: a demand read queues behind what is in flight.
+   *
+   * Extents are begun in order, by one thread at a time, and handed on in order, whichever is read first: the plan's
+   * order is what the guest waits in. Threads rather than io_uring: they wait in a read that costs a device 100 us or
+   * more, against which a switch is nothing, and all but the first exist only where they are of use.
    */
 
   private static final int ALIGNMENT = 4096;
@@ -24,11 +32,19 @@ final class ExtentReader implements Runnable {
   private final ReadOrder order;
   private final BlockIo io;
   private final @Nullable DecodedBlocks shared;
-  private final Extent[] extents;
+  private final Arena arena;
+  private final int extentBytes;
+  private final QueueDepth depth = new QueueDepth(QueueDepth.MOST);
+  private final List<Extent> extents = new CopyOnWriteArrayList<>();
+  private final ArrayDeque<Extent> fresh = new ArrayDeque<>(); // never used, for whoever begins
+  private final List<Thread> threads = new ArrayList<>();
   private final SpscRing<Extent> free;
-  private final SpscRing<Extent> read;
-  private @Nullable Thread reader;
+  private final SpscRing<Extent> begun; // in order, read or being read
+  private @Nullable Extent oldest; // of the consumer: begun, perhaps not read
   private @Nullable Thread consumer;
+
+  /** Who begins the next extent, and may wait for a free one. */
+  private volatile @Nullable Thread beginner;
 
   private volatile boolean stopped;
   private volatile boolean exhausted;
@@ -46,67 +62,114 @@ final class ExtentReader implements Runnable {
     this.sequence = sequence;
     this.order = order;
     this.io = io;
-    this.extents = new Extent[limits.extents()];
-    this.free = new SpscRing<>(limits.extents());
-    this.read = new SpscRing<>(limits.extents());
+    this.arena = arena;
+    this.extentBytes = limits.extentBytes() + sequence.maxStoredBytes() + 2 * ALIGNMENT;
+    int most = limits.extents() - 1 + QueueDepth.MOST;
+    this.free = new SpscRing<>(most);
+    this.begun = new SpscRing<>(most);
     for (int i = 0; i < limits.extents(); i++) {
-      int bytes = limits.extentBytes() + sequence.maxStoredBytes() + 2 * ALIGNMENT;
-      extents[i] = new Extent(FreshMemory.allocateHuge(bytes, arena));
-      free.offer(extents[i]);
+      addExtent();
     }
+  }
+
+  private void addExtent() throws IOException {
+    Extent extent = new Extent(FreshMemory.allocateHuge(extentBytes, arena));
+    extents.add(extent);
+    fresh.add(extent);
   }
 
   /** Starts reading, for the thread that will call {@link #take}. */
-  void start(Thread consumingThread) {
+  synchronized void start(Thread consumingThread) {
     consumer = consumingThread;
-    reader = Thread.ofPlatform().daemon().name("rekindle-read").start(this);
+    addThread();
   }
 
-  @Override
-  public void run() {
+  private void addThread() {
+    int number = threads.size();
+    Thread thread =
+        Thread.ofPlatform().daemon().name("rekindle-read-" + number).unstarted(() -> read(number));
+    threads.add(thread);
+    thread.start();
+  }
+
+  private void read(int number) {
     try {
-      while (!stopped) {
-        Extent extent = takeFree();
-        leaveRoom();
-        int first = order.next();
-        if (extent == null || first == ReadOrder.NONE) {
-          return;
+      for (Extent extent = begin(number); extent != null; extent = begin(number)) {
+        if (extent.begin == Extent.NOT_READ) {
+          handOn(extent);
+        } else {
+          long end = sequence.endOf(extent.next() - 1);
+          long beganNs = System.nanoTime();
+          io.readExtent(extent.store(), extent.begin, end, extent.staging);
+          long endNs = System.nanoTime();
+          boolean followsMiss = extent.followsMiss;
+          int missesBefore = extent.missesBefore;
+          long bytes = end - extent.begin;
+          handOn(extent); // from here on it may be anything
+          read(bytes, beganNs, endNs, followsMiss, missesBefore);
         }
-        readExtent(first, extent);
-        read.offer(extent);
-        LockSupport.unpark(consumer);
       }
     } catch (Throwable broken) {
       failure = broken;
-    } finally {
       exhausted = true;
       LockSupport.unpark(consumer);
     }
+  }
+
+  private void handOn(Extent extent) {
+    extent.isRead = true;
+    LockSupport.unpark(consumer);
+  }
+
+  private synchronized void read(
+      long bytes, long beganNs, long endNs, boolean followsMiss, int missesBefore)
+      throws IOException {
+    order.read(bytes, beganNs, endNs, followsMiss, missesBefore);
+    depth.read(bytes, endNs);
+    while (threads.size() < depth.reads() && !stopped) {
+      addExtent();
+      addThread();
+    }
+  }
+
+  /** Begins the next extent; null if there is none, or none for this thread. */
+  private synchronized @Nullable Extent begin(int number) {
+    if (number >= depth.reads() || failure != null) {
+      return null;
+    }
+    beginner = Thread.currentThread();
+    Extent extent = takeFree();
+    leaveRoom();
+    int first = order.next();
+    if (extent == null || first == ReadOrder.NONE) {
+      exhausted = true;
+      LockSupport.unpark(consumer);
+      return null;
+    }
+    begin(first, extent);
+    begun.offer(extent);
+    return extent;
+  }
+
+  private void begin(int first, Extent extent) {
+    boolean isShared = !takeTurn(first);
+    // Before the read: a fault on these blocks joins it.
+    int next = order.take(first, i -> isShared == isShared(i) && (isShared || tryTakeTurn(i)));
+    extent.holds(first, next);
+    extent.store = sequence.store(first);
+    extent.begin = isShared ? Extent.NOT_READ : sequence.beginOf(first);
+    extent.followsMiss = order.followedMiss();
+    extent.missesBefore = order.missesBefore();
+    extent.isRead = false;
   }
 
   private void leaveRoom() {
     for (long restNs = order.restNs(System.nanoTime());
         restNs > 0 && !stopped;
         restNs = order.restNs(System.nanoTime())) {
+      depth.heldUp();
       LockSupport.parkNanos(this, restNs);
     }
-  }
-
-  private void readExtent(int first, Extent extent) throws IOException {
-    boolean isShared = !takeTurn(first);
-    // Before the read: a fault on these blocks joins it.
-    int next = order.take(first, i -> isShared == isShared(i) && (isShared || tryTakeTurn(i)));
-    extent.holds(first, next);
-    long begin = sequence.beginOf(first);
-    PageStore store = sequence.store(first);
-    if (!isShared) {
-      long end = sequence.endOf(next - 1);
-      long beganNs = System.nanoTime();
-      io.readExtent(store, begin, end, extent.staging);
-      order.read(end - begin, beganNs, System.nanoTime());
-    }
-    extent.store = store;
-    extent.begin = isShared ? Extent.NOT_READ : begin;
   }
 
   /** Whether another restore has decoded this entry. */
@@ -155,7 +218,10 @@ final class ExtentReader implements Runnable {
   }
 
   private @Nullable Extent takeFree() {
-    Extent extent = free.poll();
+    Extent extent = fresh.isEmpty() ? free.poll() : fresh.poll();
+    if (extent == null) {
+      depth.heldUp();
+    }
     while (extent == null && !stopped) {
       LockSupport.park(this);
       extent = free.poll();
@@ -167,12 +233,16 @@ final class ExtentReader implements Runnable {
   @Nullable Extent take() throws IOException {
     while (!stopped) {
       boolean last = exhausted; // looked at before the ring, so that nothing is missed in between
-      Extent extent = read.poll();
-      if (extent != null) {
+      if (oldest == null) {
+        oldest = begun.poll();
+      }
+      Extent extent = oldest;
+      if (extent != null && extent.isRead) {
+        oldest = null;
         return extent;
       }
-      if (last) {
-        BlockIo.throwIfFailed(failure);
+      BlockIo.throwIfFailed(failure);
+      if (extent == null && last) {
         return null;
       }
       LockSupport.park(this);
@@ -184,14 +254,16 @@ final class ExtentReader implements Runnable {
   void release(Extent extent) {
     extent.empty();
     free.offer(extent);
-    LockSupport.unpark(reader);
+    LockSupport.unpark(beginner);
   }
 
   void stop() {
     stopped = true;
-    LockSupport.unpark(reader);
-    if (reader != null) {
-      BlockIo.join(reader);
+    LockSupport.unpark(beginner);
+    List<Thread> started;
+    synchronized (this) {
+      started = List.copyOf(threads);
     }
+    started.forEach(BlockIo::join);
   }
 }

@@ -87,18 +87,32 @@ public final class FetchSequence {
     return prefetch.size();
   }
 
+  /** What the prefetch has to read. */
+  long prefetchBytes() {
+    return bytes(prefetch);
+  }
+
   /** What the fill has to read. */
   long fillBytes() {
+    return bytes(fill);
+  }
+
+  private static long bytes(BlockSequence blocks) {
     long bytes = 0;
-    for (int i = 0; i < fill.size(); i++) {
-      bytes += fill.store().storedBytes(fill.block(i));
+    for (int i = 0; i < blocks.size(); i++) {
+      bytes += blocks.store().storedBytes(blocks.block(i));
     }
     return bytes;
   }
 
+  /** Whether a block is fetched before the fill. */
+  boolean prefetches(PageStore store, int block) {
+    return store == prefetch.store() && prefetchIndex[block] >= 0;
+  }
+
   /** Where a block is first fetched, or -1. */
   int indexOf(PageStore store, int block) {
-    if (store == prefetch.store() && prefetchIndex[block] >= 0) {
+    if (prefetches(store, block)) {
       return prefetchIndex[block];
     }
     return store == fill.store() ? fillIndex[block] : -1;

@@ -90,7 +90,16 @@ final class MissRoom {
       sinceNs = beganNs;
       missesBefore = missesAtBegin;
     }
-    bytes += readBytes;
+    if (beganNs >= sinceNs) { // or it waited beside the last one that was held up
+      bytes += readBytes;
+      judge(beganNs, endNs, missesAtBegin, missesRead);
+    }
+    if (granted) {
+      nextNs = Math.max(nextNs, beganNs) + (long) (readBytes * nsPerByte / SHARE);
+    }
+  }
+
+  private void judge(long beganNs, long endNs, int missesAtBegin, int missesRead) {
     if (endNs - beganNs < HELD_UP_NS) {
       passed++;
     } else {
@@ -106,9 +115,6 @@ final class MissRoom {
       missesBefore = missesRead;
     }
     granted |= heldUp >= TELLING;
-    if (granted) {
-      nextNs = Math.max(nextNs, beganNs) + (long) (readBytes * nsPerByte / SHARE);
-    }
   }
 
   /** Whether a read that was held up waited for the next grant, as those before had used up one. */

@@ -59,6 +59,8 @@ final class Pager implements FaultSink {
 
   private final MissForecast forecast;
   private final boolean followsMisses;
+  private final boolean prefetchIsLong; // as long as reading all in one go, if misses are served
+  private int missesInFlight; // reads that are made for somebody who waits
   private boolean missed; // the fault that is looked at now is read for
   private boolean running;
   private boolean gone;
@@ -95,6 +97,7 @@ final class Pager implements FaultSink {
       this.forecast = new MissForecast(null, TtrTarget.DEFAULT);
       this.followsMisses = false;
     }
+    this.prefetchIsLong = sequence.prefetchBytes() > MissForecast.FILL_SHARE * sequence.fillBytes();
     ReaderLimits limits = source.limits();
     this.arrived = new BufferQueue(limits.streamBuffers());
     this.neighbours = new BufferQueue(limits.demandBuffers());
@@ -266,14 +269,21 @@ final class Pager implements FaultSink {
       arrivedOnDemand(buffer);
     } else {
       buffer.hold(store, block);
-      if (requested.isEmpty()) {
-        forecast.reads(nanoClock.getAsLong());
-      }
       source.request(buffer);
       requested.add(buffer);
-      missed = true;
+      if (isMiss(store, block)) {
+        missed = true;
+        if (missesInFlight++ == 0) {
+          forecast.reads(nanoClock.getAsLong());
+        }
+      }
     }
     return true;
+  }
+
+  /** Whether a read speaks against serving misses, or only for a guest ahead of its prefetch. */
+  private boolean isMiss(PageStore store, int block) {
+    return prefetchIsLong || !sequence.prefetches(store, block);
   }
 
   /** Gives up serving misses if the guest is better off when all is read in one go. */
@@ -304,7 +314,7 @@ final class Pager implements FaultSink {
         buffer != null;
         buffer = source.pollRequested()) {
       requested.remove(buffer);
-      if (requested.isEmpty()) {
+      if (isMiss(buffer.store(), buffer.block) && --missesInFlight == 0) {
         forecast.served(nanoClock.getAsLong());
       }
       arrivedOnDemand(buffer);

@@ -103,6 +103,7 @@ public final class ReadOrder {
   private int extentBytes;
   private boolean followed; // a miss, with the newest extent
   private int missesAtTake; // of the newest extent
+  private long lastReadNs = Long.MIN_VALUE; // when the last one was through
   private long readBytes;
   private long readNs;
   private long unhinderedBytes;
@@ -129,13 +130,31 @@ public final class ReadOrder {
     }
   }
 
-  /** An extent that was taken has been read. */
-  public void read(long bytes, long beganNs, long endNs) {
-    room.read(bytes, beganNs, endNs, missesAtTake, missesRead.get());
-    long ns = endNs - beganNs;
+  /** Whether the newest extent follows a miss. */
+  public boolean followedMiss() {
+    return followed;
+  }
+
+  /** How many blocks had been read for misses when the newest extent was taken. */
+  public int missesBefore() {
+    return missesAtTake;
+  }
+
+  /**
+   * An extent that was taken has been read. What it was read beside others counts for the one that
+   * was through first.
+   *
+   * @param followedMiss as {@link #followedMiss} said when it was taken
+   * @param missesBefore as {@link #missesBefore} did
+   */
+  public void read(long bytes, long beganNs, long endNs, boolean followedMiss, int missesBefore) {
+    long sinceNs = Math.max(beganNs, Math.min(lastReadNs, endNs));
+    lastReadNs = Math.max(lastReadNs, endNs);
+    room.read(bytes, beganNs, endNs, missesBefore, missesRead.get());
+    long ns = endNs - sinceNs;
     readBytes += bytes;
     readNs += ns;
-    if (!followed) {
+    if (!followedMiss) {
       unhinderedBytes += bytes;
       unhinderedNs += ns;
     }

@@ -83,6 +83,19 @@ class MissRoomTest {
   }
 
   @Test
+  void readsAtTheSameTimeThatAllTakeLongAreNotHeldUp() {
+    room.missed(nowNs);
+    for (int i = 0; i < 100; i++) {
+      for (int read = 1; read <= 8; read++) {
+        room.read(BYTES, nowNs, nowNs + 20 * MS + read * 10_000L, 0, 0);
+      }
+      nowNs += 21 * MS;
+      assertThat(room.nsPerByte()).isZero();
+    }
+    assertThat(room.isGranted()).isFalse();
+  }
+
+  @Test
   void threeQuartersOfAGrantAreReadAfterAMiss() {
     slice();
     slice();

@@ -43,6 +43,11 @@ class ReadOrderTest {
     return first == ReadOrder.NONE ? List.of() : List.of(first, order.take(first, _ -> true));
   }
 
+  /** The newest extent has been read. */
+  private static void done(ReadOrder order, long bytes, long beganNs, long endNs) {
+    order.read(bytes, beganNs, endNs, order.followedMiss(), order.missesBefore());
+  }
+
   @Test
   void withoutMissesItIsTheSequence() {
     ReadOrder order = order(true);
@@ -154,16 +159,26 @@ class ReadOrderTest {
   void readsThatFollowedNoMissTellHowLongTheRestTakes() {
     ReadOrder order = fill();
     read(order);
-    order.read(EXTENT * 4096L, 0, 10 * MS);
+    done(order, EXTENT * 4096L, 0, 10 * MS);
     assertThat(order.inOneGoNs()).isInfinite(); // too little to tell
     order.missed(base, 599);
     read(order);
-    order.read(FIRST * 4096L, 10 * MS, 60 * MS);
+    done(order, FIRST * 4096L, 10 * MS, 60 * MS);
     assertThat(order.inOneGoNs()).isInfinite();
     read(order);
-    order.read(2 * FIRST * 4096L, 60 * MS, 82 * MS);
+    done(order, 2 * FIRST * 4096L, 60 * MS, 82 * MS);
     int left = PAGES - EXTENT - 3 * FIRST;
     assertThat(order.inOneGoNs()).isEqualTo(32.0 * MS * left / (EXTENT + 2 * FIRST));
+  }
+
+  @Test
+  void readsAtTheSameTimeTakeTheirTimeOnce() {
+    ReadOrder order = fill();
+    read(order);
+    read(order);
+    done(order, EXTENT * 4096L, 0, 20 * MS);
+    done(order, EXTENT * 4096L, 0, 40 * MS);
+    assertThat(order.inOneGoNs()).isEqualTo(20.0 * MS * (PAGES - 2 * EXTENT) / EXTENT);
   }
 
   @Test
@@ -174,7 +189,7 @@ class ReadOrderTest {
       assertThat(order.inOneGoNs()).isInfinite();
       order.missed(base, 150 * i);
       read(order);
-      order.read(FIRST * 4096L, nowNs, nowNs + 50 * MS);
+      done(order, FIRST * 4096L, nowNs, nowNs + 50 * MS);
       nowNs += 50 * MS;
     }
     assertThat(order.inOneGoNs()).isEqualTo(50.0 * MS * (PAGES - 2 * FIRST) / FIRST);
@@ -188,7 +203,7 @@ class ReadOrderTest {
       for (int i = 0; i < 5; i++) {
         order.missed(base, 900);
         long tookNs = (i < 4 ? 1 : 96) * MS;
-        order.read(FIRST * 4096L, nowNs, nowNs + tookNs);
+        done(order, FIRST * 4096L, nowNs, nowNs + tookNs);
         nowNs += tookNs;
       }
     }
@@ -210,7 +225,7 @@ class ReadOrderTest {
     RowOfBlocks set = new RowOfBlocks(2 * EXTENT);
     ReadOrder order = order(BlockSequence.all(set), true);
     read(order);
-    order.read(EXTENT * 4096L, 0, 32 * MS);
+    done(order, EXTENT * 4096L, 0, 32 * MS);
     order.missed(base, 500);
     assertThat(read(order)).containsExactly(EXTENT, EXTENT + EXTENT * 10 / 32);
   }
@@ -219,7 +234,7 @@ class ReadOrderTest {
   private static long readInSlices(ReadOrder order) {
     long nowNs = 0;
     for (int i = 0; i < 11; i++) {
-      order.read(FIRST * 4096L, nowNs, nowNs + (i % 5 < 4 ? 1 : 96) * MS);
+      done(order, FIRST * 4096L, nowNs, nowNs + (i % 5 < 4 ? 1 : 96) * MS);
       nowNs += (i % 5 < 4 ? 1 : 96) * MS;
     }
     return nowNs;

@@ -7,12 +7,13 @@ import org.rekindle.image.PageStore;
 import org.rekindle.restore.BlockBuffer;
 import org.rekindle.restore.ClaimBitmap;
 import org.rekindle.restore.FetchSequence;
+import org.rekindle.restore.QueueDepth;
 import org.rekindle.restore.ReadOrder;
 import org.rekindle.restore.ReaderLimits;
 
 /**
- * The threads that read and decode in plan order, in virtual time: one reads extents as long as
- * there is a free one, the other decodes their blocks as long as there is a free buffer.
+ * The threads that read and decode in plan order, in virtual time: some read extents as long as
+ * there is a free one, another decodes their blocks as long as there is a free buffer.
  */
 final class BulkReading {
   private static final class Extent {
@@ -32,7 +33,7 @@ final class BulkReading {
   private final ClaimBitmap claims;
   private final ReaderLimits limits;
   private final ReadOrder order;
-  private final int bulkReads;
+  private final QueueDepth depth;
   private final long decodeNs;
   private final Runnable wakePager;
 
@@ -44,7 +45,7 @@ final class BulkReading {
   private boolean decoding;
 
   /**
-   * @param bulkReads reads at the same time
+   * @param bulkReads reads at the same time, at most
    * @param decodeNs to decode a page of a block
    */
   BulkReading(
@@ -62,7 +63,7 @@ final class BulkReading {
     this.claims = claims;
     this.limits = limits;
     this.order = new ReadOrder(sequence, claims, limits);
-    this.bulkReads = bulkReads;
+    this.depth = new QueueDepth(bulkReads);
     this.decodeNs = decodeNs;
     this.wakePager = wakePager;
     this.free = new ArrayDeque<>(List.of(BlockBuffer.empty(limits.streamBuffers())));
@@ -73,8 +74,11 @@ final class BulkReading {
   }
 
   private void read() {
-    int extentBuffers = limits.extents() - 1 + bulkReads;
-    while (reading < bulkReads && extents.size() < extentBuffers && !rests()) {
+    while (reading < depth.reads()) {
+      if (extents.size() >= limits.extents() - 1 + depth.reads() || rests()) {
+        depth.heldUp();
+        return;
+      }
       int first = order.next();
       if (first == ReadOrder.NONE) {
         return;
@@ -91,12 +95,15 @@ final class BulkReading {
               sequence.endOf(end - 1));
       long beganNs = time.getAsLong();
       long bytes = sequence.endOf(end - 1) - sequence.beginOf(first);
+      boolean followedMiss = order.followedMiss();
+      int missesBefore = order.missesBefore();
       time.at(
           doneNs,
           () -> {
-            order.read(bytes, beganNs, doneNs);
+            order.read(bytes, beganNs, doneNs, followedMiss, missesBefore);
             extent.isRead = true;
             reading--;
+            depth.read(bytes, doneNs);
             decode();
             read();
           });

@@ -4,8 +4,8 @@ package org.rekindle.lab.simulator;
  * A device as its queue sees it.
  *
  * <p>First come, first served: no device knows which of its reads a guest is waiting for. A demand
- * read gets its turn behind what is in hand already, which is one bulk read (the pager's reader has
- * no more at a time), and before the next bulk read.
+ * read gets its turn behind what is in hand already, which is one bulk read or as many as the
+ * device gains from, and before the next bulk read.
  */
 interface Device {
   /**

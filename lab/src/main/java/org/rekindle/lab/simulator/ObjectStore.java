@@ -13,7 +13,7 @@ public record ObjectStore(long firstByteNs, int streams, long streamBytesPerSeco
   /*
    * Latency is a constant, where a real store has a long tail; the tail matters for the last percent
    * of demand reads and hardly for anything else. A single reader gets one stream's worth whatever
-   * the store could do: see Simulation.bulkReads.
+   * the store could do: see QueueDepth.
    */
 
   /**

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import org.rekindle.restore.BlockSource;
 import org.rekindle.restore.Outcome;
 import org.rekindle.restore.Plan;
+import org.rekindle.restore.QueueDepth;
 import org.rekindle.restore.ReaderLimits;
 import org.rekindle.restore.Restore;
 import org.rekindle.workingset.AccessTrace;
@@ -15,8 +16,7 @@ import org.rekindle.workingset.Profile;
  *
  * @param storage what the image is read from; nothing of it is cached at first
  * @param limits of the readers
- * @param bulkReads bulk reads at the same time; restores have one, which is all that a local disk
- *     needs
+ * @param bulkReads bulk reads at the same time, at most: {@link QueueDepth} tries
  * @param costs of everything but reading
  * @param earlier what has been read before; at the latest when the restore of memory begins
  */
@@ -34,7 +34,7 @@ public record Simulation(
 
   /** A simulation of a restore as it is. */
   public static Simulation on(StorageModel storage, HostCosts costs) {
-    return new Simulation(storage, ReaderLimits.DEFAULT, 1, costs);
+    return new Simulation(storage, ReaderLimits.DEFAULT, QueueDepth.MOST, costs);
   }
 
   /** The same, once something else has been read. */

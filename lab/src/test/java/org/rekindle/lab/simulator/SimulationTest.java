@@ -98,15 +98,21 @@ class SimulationTest {
 
   @Test
   void eagerFromAnObjectStoreIsAsFastAsItsStreamsTogether() {
-    SimulatedRestore one = run(pageByPage(OBJECTS), image(4, 1), Strategy.EAGER, touches());
-    SimulatedRestore two =
+    ReaderLimits ahead = new ReaderLimits(PAGE, 0, 3, 8, 1, 4);
+    SimulatedRestore one =
         run(
-            new Simulation(OBJECTS, PAGE_BY_PAGE, 2, HostCosts.NONE),
-            image(4, 1),
+            new Simulation(OBJECTS, ahead, 1, HostCosts.NONE),
+            image(13, 1),
             Strategy.EAGER,
             touches());
-    assertThat(one.outcome().firstInstructionNs()).isEqualTo(44 * MS); // 4 (10 + 1)
-    assertThat(two.outcome().firstInstructionNs()).isEqualTo(22 * MS);
+    SimulatedRestore two =
+        run(
+            new Simulation(OBJECTS, ahead, 2, HostCosts.NONE),
+            image(13, 1),
+            Strategy.EAGER,
+            touches());
+    assertThat(one.outcome().firstInstructionNs()).isEqualTo(143 * MS); // 13 (10 + 1)
+    assertThat(two.outcome().firstInstructionNs()).isEqualTo(88 * MS); // 3 by one, 10 by two
   }
 
   @Test
