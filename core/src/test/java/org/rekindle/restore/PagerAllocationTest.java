@@ -3,6 +3,7 @@ package org.rekindle.restore;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
@@ -13,9 +14,10 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.rekindle.image.Codec;
 import org.rekindle.image.Image;
 import org.rekindle.image.ImageWriter;
@@ -40,27 +42,50 @@ class PagerAllocationTest {
 
   @TempDir Path dir;
 
-  @Test
-  void pageByPageNothingIsAllocated() throws IOException {
-    requireFlat(Plan.Miss.PAGE);
+  @ParameterizedTest
+  @EnumSource(Plan.Miss.class)
+  void nothingIsAllocated(Plan.Miss miss) throws Exception {
+    assertThat(inItsOwnJvm(miss, save())).as("bytes in %d faults", FAULTS).isLessThan(FAULTS);
   }
 
-  @Test
-  void withTheNeighboursNothingIsAllocated() throws IOException {
-    requireFlat(Plan.Miss.BLOCK);
-  }
-
-  private void requireFlat(Plan.Miss miss) throws IOException {
-    Path directory = save();
-    long allocated = allocatedBytes(directory, miss);
-    long untilNs = System.nanoTime() + PATIENCE_NS;
-    while (allocated >= FAULTS && System.nanoTime() < untilNs) {
-      allocated = allocatedBytes(directory, miss);
+  /**
+   * As a restore is, and since the JIT compiles a native call into its callers in the way that
+   * everything suggests that ran before: after other tests it now and then never gets as far.
+   */
+  private static long inItsOwnJvm(Plan.Miss miss, Path image) throws Exception {
+    Process jvm =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                PagerAllocationTest.class.getName(),
+                miss.name(),
+                image.toString())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    try (BufferedReader out = jvm.inputReader()) {
+      String line = out.readLine();
+      assertThat(line).as("what the other JVM says").isNotNull();
+      return Long.parseLong(line);
+    } finally {
+      jvm.destroyForcibly();
     }
-    assertThat(allocated).as("bytes in %d faults", FAULTS).isLessThan(FAULTS);
   }
 
-  private long allocatedBytes(Path directory, Plan.Miss miss) throws IOException {
+  /** Says how many bytes were allocated; arguments: what a miss brings, the image. */
+  public static void main(String[] arguments) throws IOException {
+    Plan.Miss miss = Plan.Miss.valueOf(arguments[0]);
+    Path image = Path.of(arguments[1]);
+    long untilNs = System.nanoTime() + PATIENCE_NS;
+    long allocated = allocatedBytes(image, miss);
+    while (allocated >= FAULTS && System.nanoTime() < untilNs) {
+      allocated = allocatedBytes(image, miss);
+    }
+    System.out.println(allocated);
+  }
+
+  private static long allocatedBytes(Path directory, Plan.Miss miss) throws IOException {
     try (Image image = Image.open(directory);
         FaultingGuest guest = new FaultingGuest(image.memory())) {
       Plan recording = Strategy.recording(image);
