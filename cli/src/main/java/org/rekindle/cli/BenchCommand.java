@@ -44,6 +44,7 @@ import picocli.CommandLine.ParameterException;
         Example
           rekindle bench --quick
           rekindle bench --guest process --storage disk,sata --rounds 5
+          rekindle bench --guest process --storage object --only adaptive,eager
           rekindle bench --rounds 5 --out /var/tmp/bench
         """,
     exitCodeListHeading = "%nExit codes:%n",
@@ -86,6 +87,15 @@ final class BenchCommand extends Operation {
   private List<StorageCondition> storages = List.of();
 
   @Option(
+      names = "--only",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "Who takes part, by the beginnings of their names in the report, such as adaptive,eager;"
+              + " guests then do not grow, and one comes back at a time (default: all).")
+  private List<String> only = List.of();
+
+  @Option(
       names = "--rounds",
       paramLabel = "N",
       description = "Restores of each kind (default: 5, with --quick 1).")
@@ -103,6 +113,7 @@ final class BenchCommand extends Operation {
             storages(),
             rounds != null ? rounds : quick ? 1 : ROUNDS,
             !quick,
+            only,
             Version.number());
     BenchFindings findings;
     try (Telling telling = new Telling(this)) {

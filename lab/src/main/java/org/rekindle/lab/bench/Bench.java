@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.rekindle.lab.Narrator;
 import org.rekindle.restore.Strategy;
 
@@ -23,6 +24,8 @@ public final class Bench {
    * @param out where everything goes
    * @param rounds how often each competitor restores each guest from each storage
    * @param thorough whether wrong profiles take part, guests grow, and many come back at once
+   * @param only beginnings of the names of those who take part, and then nothing else is measured;
+   *     empty: all
    * @param rekindleVersion for the results
    */
   public record Settings(
@@ -31,10 +34,17 @@ public final class Bench {
       List<StorageCondition> storages,
       int rounds,
       boolean thorough,
+      List<String> only,
       String rekindleVersion) {
     public Settings {
       guests = List.copyOf(guests);
       storages = List.copyOf(storages);
+      only = List.copyOf(only);
+    }
+
+    /** Whether guests grow and many come back at once. */
+    private boolean coversMore() {
+      return thorough && only.isEmpty();
     }
 
     /** The same on one storage, if it is among them. */
@@ -45,6 +55,7 @@ public final class Bench {
           storages.contains(storage) ? List.of(storage) : List.of(),
           rounds,
           thorough,
+          only,
           rekindleVersion);
     }
   }
@@ -62,16 +73,11 @@ public final class Bench {
     Path out = Files.createDirectories(settings.out()).toRealPath();
     List<Contest> main = new ArrayList<>();
     for (BenchGuest guest : settings.guests()) {
-      List<Competitor> competitors =
-          new ArrayList<>(Competitor.all(guest.subject(), guest.options()));
-      if (settings.thorough()) {
-        competitors.addAll(Competitor.robustness(guest.options()));
-      }
-      main.add(contest(settings, guest, competitors, out));
+      main.add(contest(settings, guest, competitors(guest), out));
     }
     List<Contest> growth = new ArrayList<>();
     List<Waves> waves = new ArrayList<>();
-    if (settings.thorough()) {
+    if (settings.coversMore()) {
       Settings disk = settings.on(StorageCondition.DISK);
       for (BenchGuest guest : BenchGuest.growth()) {
         growth.add(
@@ -87,6 +93,23 @@ public final class Bench {
       waved.addAll(each.run());
     }
     return new BenchFindings(compared, compare(growth), waved);
+  }
+
+  private List<Competitor> competitors(BenchGuest guest) throws IOException {
+    List<Competitor> all = new ArrayList<>(Competitor.all(guest.subject(), guest.options()));
+    if (settings.thorough()) {
+      all.addAll(Competitor.robustness(guest.options()));
+    }
+    List<Competitor> some = Competitor.named(all, settings.only());
+    if (some.isEmpty()) {
+      throw new IOException(
+          "nobody who restores %s is called %s; there are: %s"
+              .formatted(
+                  guest.name(),
+                  String.join(" or ", settings.only()),
+                  all.stream().map(Competitor::name).collect(Collectors.joining("; "))));
+    }
+    return some;
   }
 
   private Contest contest(

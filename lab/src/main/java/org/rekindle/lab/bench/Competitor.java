@@ -96,6 +96,17 @@ sealed interface Competitor {
     return all;
   }
 
+  /** Those whose names begin so, whatever the case; all if no beginnings are given. */
+  static List<Competitor> named(List<Competitor> all, List<String> beginnings) {
+    return all.stream()
+        .filter(each ->
+            beginnings.isEmpty()
+                || beginnings.stream()
+                    .anyMatch(
+                        begin -> each.name().regionMatches(true, 0, begin, 0, begin.length())))
+        .toList();
+  }
+
   /** Restores with a profile that is wrong in some way, or missing. */
   static List<Competitor> robustness(Strategy.Options options) {
     List<Competitor> all = new ArrayList<>();

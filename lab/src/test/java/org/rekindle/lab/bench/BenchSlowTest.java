@@ -54,14 +54,32 @@ class BenchSlowTest {
         .isEmpty();
   }
 
-  private BenchFindings run(int rounds, Narrator narrator) throws IOException {
+  private BenchFindings run(int rounds, Narrator narrator, String... only) throws IOException {
     BenchGuest guest =
         new BenchGuest("small", DemoProcess.small(), new Strategy.Options(8192, Integer.MAX_VALUE));
     return new Bench(
             new Bench.Settings(
-                out, List.of(guest), List.of(StorageCondition.OBJECT), rounds, true, "test"),
+                out,
+                List.of(guest),
+                List.of(StorageCondition.OBJECT),
+                rounds,
+                true,
+                List.of(only),
+                "test"),
             narrator)
         .run();
+  }
+
+  @Test
+  void onlyThoseWhoAreNamedTakePart() throws IOException {
+    BenchFindings findings = run(1, new Interrupting("nothing"), "EAGER", "adaptive, no");
+    assertThat(findings.comparisons().getFirst().strategies())
+        .containsExactlyInAnyOrder("eager", "adaptive, no profile", OracleRun.NAME);
+    assertThat(findings.growth()).isEmpty();
+    assertThat(findings.waves()).isEmpty();
+    assertThatThrownBy(() -> run(1, new Interrupting("nothing"), "eagre"))
+        .hasMessageContaining("eagre")
+        .hasMessageContaining("eager; lazy");
   }
 
   @Test
